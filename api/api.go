@@ -1,0 +1,151 @@
+// Package api is the HTTP surface of the product: routes, request and answer types, and what every request passes on
+// its way in. It reads from the projections and sends commands to the engine through the interfaces of ports.go.
+package api
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/mcrflow/mcrflow/internal/i18n"
+)
+
+// Limits bound what one address may ask, and how long one request may take. Zero fields take the default.
+type Limits struct {
+	PerSecond      float64       // requests per second and address; 500
+	Burst          int           // requests at once and address; 1000
+	LoginPerMinute float64       // log-ins per minute and address; 30
+	LoginBurst     int           // log-ins at once and address; 20
+	Request        time.Duration // time for one request; 15 s
+}
+
+// Deps is all that the surface needs. Every field is required unless it says otherwise.
+type Deps struct {
+	Log            *slog.Logger
+	Texts          *i18n.Catalogue
+	Metrics        *prometheus.Registry // optional: others register theirs in it, /metrics shows all
+	Tracer         trace.TracerProvider // optional: the global one
+	Now            func() time.Time     // optional: the wall clock
+	Stopping       func() bool          // optional: true once the program shuts down, so that /readyz says 503
+	Version        string
+	TrustedProxies []string // optional: whose X-Forwarded-For is believed; nobody's
+	Limits         Limits
+
+	Engine      Engine
+	Database    Health
+	Sessions    Sessions
+	Idempotency Idempotency
+
+	People        People
+	Deactivator   Deactivator
+	Clients       Clients
+	Policies      Policies
+	Notifications Notifications
+	Webhooks      Webhooks
+
+	// cases and tasks
+	Cases Cases
+
+	Codec         http.Handler // optional: opens sealed payloads for the engine's web UI
+	CodecUIOrigin string       // origin of that UI
+}
+
+// New builds the handler of all routes. It fails when a dependency is missing or the document of the API is unreadable.
+func New(d Deps) (http.Handler, error) {
+	if err := d.complete(); err != nil {
+		return nil, err
+	}
+	e, err := newEdge(d)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRouter(d, e)
+	if err != nil {
+		return nil, err
+	}
+	return headAsGet(r), nil
+}
+
+// newRouter makes the gin engine. The order of the middleware matters: what comes first sees what comes later fail.
+func newRouter(d Deps, e *edge) (*gin.Engine, error) {
+	r := gin.New()
+	r.HandleMethodNotAllowed = true
+	r.RedirectTrailingSlash = false
+	r.UseRawPath = true // an escaped slash belongs to the id that it stands in
+	r.UnescapePathValues = true
+	if err := r.SetTrustedProxies(d.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("trusted proxies: %w", err)
+	}
+	r.Use(
+		otelgin.Middleware("mcrflow", otelgin.WithTracerProvider(d.Tracer), otelgin.WithPropagators(propagation.TraceContext{})),
+		e.identify, e.observe, e.recover, secure,
+	)
+	r.NoRoute(noRoute)
+	r.NoMethod(noMethod)
+
+	(&system{deps: d, log: e.log}).routes(r)
+
+	if d.Codec != nil {
+		(&codec{sessions: d.Sessions, handler: d.Codec, uiOrigin: d.CodecUIOrigin, limitLogin: e.limitLogin}).routes(r.Group("", e.limit, readBody))
+	}
+
+	v1 := r.Group("/api/v1", e.limit, e.deadline, readBody, e.onlyKnownParameters, cleanPath)
+	(&auth{sessions: d.Sessions, now: e.now}).public(v1.Group("", e.limitLogin))
+
+	signedIn := v1.Group("", e.authenticate, e.idempotent)
+	for _, h := range resources(d, e.now) {
+		h.routes(signedIn)
+	}
+	return r, nil
+}
+
+// resource is a set of routes for callers with a login.
+type resource interface{ routes(r gin.IRouter) }
+
+// resources lists all of them: one line per file.
+func resources(d Deps, now func() time.Time) []resource {
+	work := &cases{
+		engine: d.Engine, store: d.Cases, clients: d.Clients, people: d.People, calendars: &calendarVersions{store: d.Policies}, now: now,
+	}
+	return []resource{
+		&auth{sessions: d.Sessions, now: now},
+		&users{people: d.People, deactivator: d.Deactivator, now: now},
+		&teams{people: d.People, policies: d.Policies, now: now},
+		&deputies{people: d.People, now: now},
+		&tokens{sessions: d.Sessions, people: d.People, now: now},
+		&notifications{store: d.Notifications, now: now},
+		&webhooks{store: d.Webhooks, now: now},
+		&clients{store: d.Clients, people: d.People, now: now},
+		&policyDocuments{store: d.Policies, now: now},
+		&calendars{store: d.Policies, now: now},
+		work,
+		&tasks{cases: work},
+		&knowledge{store: d.Cases},
+	}
+}
+
+// complete reports every dependency that is missing.
+func (d Deps) complete() error {
+	optional := map[string]bool{"Metrics": true, "Tracer": true, "Now": true, "Stopping": true, "TrustedProxies": true, "Codec": true}
+	var missing []error
+	v := reflect.ValueOf(d)
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		switch f := v.Field(i); f.Kind() {
+		case reflect.Interface, reflect.Pointer, reflect.Func:
+			if f.IsNil() && !optional[name] {
+				missing = append(missing, fmt.Errorf("api: %s is missing", name))
+			}
+		}
+	}
+	return errors.Join(missing...)
+}

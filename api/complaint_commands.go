@@ -1,0 +1,263 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/sla"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// caseCommand is one action of people on a case: its name, and how its body becomes the data of the command.
+type caseCommand struct {
+	action models.CaseAction
+	read   func(c *gin.Context, k *checks) (any, error)
+}
+
+// caseCommands lists them all. Whether and by whom each may be taken is not said here but in models.CheckCase.
+var caseCommands = []caseCommand{
+	command[messageRequest](models.ActionRespond),
+	command[assignRequest](models.ActionAssign),
+	command[emptyRequest](models.ActionAccept),
+	command[reasonRequest](models.ActionDecline),
+	command[adjudicateRequest](models.ActionAdjudicate),
+	command[waitRequest](models.ActionWait),
+	command[emptyRequest](models.ActionResume),
+	command[clientMessageRequest](models.ActionClientMessage),
+	command[noteRequest](models.ActionNote),
+	command[prioritizeRequest](models.ActionPrioritize),
+	command[reasonRequest](models.ActionEscalate),
+	command[transferRequest](models.ActionTransfer),
+	command[decideRequest](models.ActionDecideTransfer),
+	command[emptyRequest](models.ActionAcceptAccountability),
+	command[reasonRequest](models.ActionRefuseAccountability),
+	command[extendRequest](models.ActionExtend),
+	command[decideRequest](models.ActionDecideExtension),
+	command[resolveRequest](models.ActionResolve),
+	command[reasonRequest](models.ActionReopen),
+	command[closeRequest](models.ActionClose),
+	command[reasonRequest](models.ActionCancel),
+	command[linkRequest](models.ActionLink),
+	command[unlinkRequest](models.ActionUnlink),
+}
+
+// caseRequest is the body of an action. data checks what its tags cannot say and returns the data of the command.
+type caseRequest interface {
+	data(k *checks) any
+}
+
+func command[R caseRequest](action models.CaseAction) caseCommand {
+	return caseCommand{action, func(c *gin.Context, k *checks) (any, error) {
+		var req R
+		f, err := softened(bind(c, &req))
+		if err != nil {
+			return nil, err
+		}
+		k.faults = f
+		data := req.data(k)
+		if k.failed != nil {
+			return nil, k.failed
+		}
+		return data, k.err()
+	}}
+}
+
+// checks is what the body of an action is held against.
+type checks struct {
+	faults
+	now    time.Time
+	known  func(caseID string) error // the row rule, for another case
+	failed error                     // a check could not be made
+}
+
+// act takes an action on the case of the path and answers the case as it is then. 404 unknown or not for the caller to
+// know of; 403 not theirs to do; 409 conflict when the state does not allow it, process_closed when the case is over.
+func (h *cases) act(command caseCommand) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		view, err := h.acted(c, command)
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		answer(c, http.StatusOK, view)
+	}
+}
+
+func (h *cases) acted(c *gin.Context, command caseCommand) (caseView, error) {
+	row, err := h.visible(c)
+	if err != nil {
+		return caseView{}, err
+	}
+	data, err := command.read(c, &checks{now: h.now(), known: func(caseID string) error {
+		_, err := h.store.Case(c.Request.Context(), caller(c).Actor, caseID)
+		return err
+	}})
+	if err != nil {
+		return caseView{}, err
+	}
+	if err := h.update(c, row.State.ID, command.action, data); err != nil {
+		return caseView{}, err
+	}
+	return h.outcome(c, row.State.ID)
+}
+
+// update sends a command to the process of a case. A process that is not running any more has ended with the case.
+func (h *cases) update(c *gin.Context, caseID string, action models.CaseAction, data any) error {
+	ctx := c.Request.Context()
+	err := h.engine.Update(ctx, models.ComplaintWorkflowID(caseID), string(action), updateID(c, action),
+		caseEvent(c, action, data), new(models.CaseReply))
+	if errs.CodeOf(err) != errs.NotFound {
+		return err
+	}
+	row, readErr := h.store.Case(ctx, reader, caseID)
+	if readErr != nil {
+		return readErr
+	}
+	return errs.Wrap(err, errs.ProcessClosed, "case.over", "number", row.State.Number, "state", string(row.State.Status))
+}
+
+type emptyRequest struct{}
+
+func (emptyRequest) data(*checks) any { return nil }
+
+type messageRequest struct {
+	Message string `json:"message" binding:"required,notblank,max=20000"`
+}
+
+func (r messageRequest) data(*checks) any { return models.Respond{Message: r.Message} }
+
+type assignRequest struct {
+	AssigneeID string `json:"assignee_id" binding:"omitempty,typeid=user"`
+	TeamID     string `json:"team_id" binding:"omitempty,typeid=team"`
+	Note       string `json:"note" binding:"max=2000"`
+}
+
+func (r assignRequest) data(k *checks) any {
+	if (r.AssigneeID == "") == (r.TeamID == "") {
+		k.add("assignee_id", "one_receiver")
+	}
+	return models.Assign{AssigneeID: r.AssigneeID, TeamID: r.TeamID, Note: r.Note}
+}
+
+type reasonRequest struct {
+	Reason string `json:"reason" binding:"required,notblank,max=2000"`
+}
+
+func (r reasonRequest) data(*checks) any { return models.Because{Reason: r.Reason} }
+
+type closeRequest struct {
+	Reason string `json:"reason" binding:"omitempty,notblank,max=2000"`
+}
+
+func (r closeRequest) data(*checks) any { return models.Because{Reason: r.Reason} }
+
+type adjudicateRequest struct {
+	AssigneeID string `json:"assignee_id" binding:"required,typeid=user"`
+	Reason     string `json:"reason" binding:"required,notblank,max=2000"`
+}
+
+func (r adjudicateRequest) data(*checks) any {
+	return models.Adjudicate{AssigneeID: r.AssigneeID, Reason: r.Reason}
+}
+
+type waitRequest struct {
+	Reason string     `json:"reason" binding:"required,notblank,max=2000"`
+	Until  *time.Time `json:"until"`
+}
+
+func (r waitRequest) data(k *checks) any {
+	wait := models.Wait{Reason: r.Reason}
+	if r.Until != nil {
+		if !r.Until.After(k.now) {
+			k.add("until", "future")
+		}
+		wait.Until = r.Until.UTC().Format(time.RFC3339Nano)
+	}
+	return wait
+}
+
+type clientMessageRequest struct {
+	Text string `json:"text" binding:"required,notblank,max=20000"`
+}
+
+func (r clientMessageRequest) data(*checks) any { return models.Note{Text: r.Text} }
+
+type noteRequest struct {
+	Text       string `json:"text" binding:"required,notblank,max=20000"`
+	Visibility string `json:"visibility" binding:"omitempty,oneof=internal client"` // internal if absent
+}
+
+func (r noteRequest) data(*checks) any {
+	return models.Note{Text: r.Text, Visibility: or(r.Visibility, "internal")}
+}
+
+type prioritizeRequest struct {
+	Impact  string `json:"impact" binding:"required,oneof=low medium high"`
+	Urgency string `json:"urgency" binding:"required,oneof=low medium high"`
+	Reason  string `json:"reason" binding:"required,notblank,max=2000"`
+}
+
+func (r prioritizeRequest) data(*checks) any { return models.Prioritize(r) }
+
+type transferRequest struct {
+	ToID   string `json:"to_id" binding:"required,typeid=user"`
+	Reason string `json:"reason" binding:"required,notblank,max=2000"`
+}
+
+func (r transferRequest) data(*checks) any { return models.TransferAccountability(r) }
+
+type decideRequest struct {
+	Approve *bool  `json:"approve" binding:"required"` // a pointer: a decision must be said, never assumed
+	Comment string `json:"comment" binding:"max=2000"`
+}
+
+func (r decideRequest) data(*checks) any {
+	return models.Decide{Approve: r.Approve != nil && *r.Approve, Comment: r.Comment}
+}
+
+type extendRequest struct {
+	Milestone string `json:"milestone" binding:"required,name"`
+	By        string `json:"by" binding:"required"` // as a policy writes it: 4h, 1d
+	Reason    string `json:"reason" binding:"required,notblank,max=2000"`
+}
+
+func (r extendRequest) data(k *checks) any {
+	if by, err := sla.ParseSpan(r.By); !k.has("by") && (err != nil || by.Validate() != nil) {
+		k.add("by", "bad_span", "value", r.By)
+	}
+	return models.Extend(r)
+}
+
+type resolveRequest struct {
+	Resolution string `json:"resolution" binding:"required,notblank,max=20000"`
+	RootCause  string `json:"root_cause" binding:"max=2000"`
+}
+
+func (r resolveRequest) data(*checks) any { return models.Resolve(r) }
+
+type linkRequest struct {
+	CaseID string `json:"case_id" binding:"required,typeid=case"`
+	Kind   string `json:"kind" binding:"required,oneof=duplicate related caused_by"`
+}
+
+// data refuses a case that the caller may not know of: merging would show them its promises and its contacts.
+func (r linkRequest) data(k *checks) any {
+	if !k.has("case_id") {
+		switch err := k.known(r.CaseID); {
+		case errs.CodeOf(err) == errs.NotFound:
+			k.add("case_id", "unknown")
+		case err != nil:
+			k.failed = err
+		}
+	}
+	return models.Link(r)
+}
+
+type unlinkRequest struct {
+	CaseID string `json:"case_id" binding:"required,typeid=case"`
+}
+
+func (r unlinkRequest) data(*checks) any { return models.Unlink(r) }

@@ -1,0 +1,25 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// Cases reads the projection of the complaint process. Every read is narrowed to what the actor may see: a case that
+// they may not know of is not_found.
+type Cases interface {
+	Case(ctx context.Context, actor models.Actor, id string) (models.CaseRow, error)
+	Cases(ctx context.Context, actor models.Actor, f models.CaseFilter, p models.Page) ([]models.CaseRow, string, error)
+	// Timeline lists the events after a sequence number, in order.
+	Timeline(ctx context.Context, caseID string, after int64, limit int) ([]models.TimelineEvent, error)
+	Responsibility(ctx context.Context, caseID string) (accountable, handling []models.Holding, err error)
+	// RecentOfClient lists the client's cases since an instant, newest first, at most limit.
+	RecentOfClient(ctx context.Context, clientID string, since time.Time, limit int) ([]models.CaseHead, error)
+	Tasks(ctx context.Context, actor models.Actor, f models.TaskFilter, p models.Page) ([]models.TaskRow, string, error)
+	// Task finds one task that the actor may see; not_found otherwise.
+	Task(ctx context.Context, actor models.Actor, id string) (models.TaskRow, error)
+	// KnowledgeArticles lists drafts and published articles, newest first; an empty state lists both.
+	KnowledgeArticles(ctx context.Context, state string, p models.Page) ([]models.KnowledgeArticle, string, error)
+}

@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// Engine sends commands to processes. Errors are *errs.Error: unavailable (safe to repeat), pending (accepted, no
+// answer in time), not_found (no such process is running) or what the process answered.
+type Engine interface {
+	// Start starts the process with its first command, or finds it running, and waits for the command's answer.
+	Start(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd, out any) error
+	// Update sends a command to a running process and waits for its answer.
+	Update(ctx context.Context, workflowID, name, updateID string, cmd, out any) error
+	// Signal tells a running process a fact; a process that is over is not_found.
+	Signal(ctx context.Context, workflowID, name string, arg any) error
+	// Check reports whether the engine can be reached.
+	Check(ctx context.Context) error
+}
+
+// The plain types of these interfaces live in models, so that the store can name them too.
+type (
+	// Principal is the caller of a request as the store knows them at this moment.
+	Principal = models.Principal
+	// UserFilter narrows a list of users; zero fields do not.
+	UserFilter = models.UserFilter
+	// ClientFilter narrows a list of clients; zero fields do not.
+	ClientFilter = models.ClientFilter
+	// IdempotencyRecord is what is kept of a POST with an Idempotency-Key.
+	IdempotencyRecord = models.IdempotencyRecord
+)
+
+// Sessions authenticates callers. Implementations keep only hashes of secrets.
+type Sessions interface {
+	// Login checks a password and opens a session. Errors: unauthenticated; rate_limited while the user is locked out.
+	Login(ctx context.Context, username, password string) (token string, expires time.Time, u models.User, err error)
+	// Logout ends the session of the token.
+	Logout(ctx context.Context, tokenID string) error
+	// Authenticate finds who holds the token: unauthenticated when it is unknown, expired or revoked, or its user inactive.
+	Authenticate(ctx context.Context, token string) (Principal, error)
+	// IssueToken makes a service token for a user; the secret is returned once and never again.
+	IssueToken(ctx context.Context, userID, name string, expires *time.Time, by string) (token string, t models.Token, err error)
+	// RevokeToken ends a token.
+	RevokeToken(ctx context.Context, id string) error
+	// ListTokens lists the service tokens, without secrets.
+	ListTokens(ctx context.Context, p models.Page) ([]models.Token, string, error)
+}
+
+// People is the master data of users, teams and deputies. Create takes entities with their id set, and answers the
+// stored one when that id exists already, so that a repeated request makes nothing twice. Update checks Version and
+// answers precondition_failed when it is stale; it returns the new row.
+type People interface {
+	User(ctx context.Context, id string) (models.User, error)
+	Users(ctx context.Context, f UserFilter, p models.Page) ([]models.User, string, error)
+	CreateUser(ctx context.Context, u models.User, password string) (models.User, error)
+	UpdateUser(ctx context.Context, u models.User, password string) (models.User, error) // empty password: unchanged
+	Team(ctx context.Context, id string) (models.Team, error)
+	Teams(ctx context.Context, p models.Page) ([]models.Team, string, error)
+	CreateTeam(ctx context.Context, t models.Team) (models.Team, error)
+	UpdateTeam(ctx context.Context, t models.Team) (models.Team, error)
+	Deputies(ctx context.Context, userID string, p models.Page) ([]models.Deputy, string, error) // userID empty: all
+	CreateDeputy(ctx context.Context, d models.Deputy) (models.Deputy, error)
+	DeleteDeputy(ctx context.Context, id string) (models.Deputy, error)
+	Deputy(ctx context.Context, id string) (models.Deputy, error)
+}
+
+// Deactivator takes a leaver out of service: in one transaction the user becomes inactive, their tokens end, and every
+// case they are accountable for or hold moves to their supervisor. It answers the affected case ids.
+type Deactivator interface {
+	Deactivate(ctx context.Context, userID string, meta models.Meta, at time.Time) (models.User, error)
+}
+
+// Clients is the master data of clients and contacts, with the same rules as People.
+type Clients interface {
+	Client(ctx context.Context, id string) (models.Client, error)
+	Clients(ctx context.Context, f ClientFilter, p models.Page) ([]models.Client, string, error)
+	CreateClient(ctx context.Context, c models.Client) (models.Client, error)
+	UpdateClient(ctx context.Context, c models.Client) (models.Client, error)
+	Contacts(ctx context.Context, clientID string, p models.Page) ([]models.Contact, string, error)
+	CreateContact(ctx context.Context, c models.Contact) (models.Contact, error)
+}
+
+// Policies is the store of published policy and calendar versions; they are immutable. Latest answers not_found
+// when none was published. Publish gives the next version number.
+type Policies interface {
+	LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error)
+	Policy(ctx context.Context, kind string, version int) (models.PolicyVersion, error)
+	PolicyVersions(ctx context.Context, kind string, p models.Page) ([]models.PolicyVersion, string, error)
+	PublishPolicy(ctx context.Context, v models.PolicyVersion) (models.PolicyVersion, error)
+	LatestCalendar(ctx context.Context, id string) (models.CalendarVersion, error)
+	Calendar(ctx context.Context, id string, version int) (models.CalendarVersion, error)
+	CalendarIDs(ctx context.Context) ([]string, error)
+	CalendarVersions(ctx context.Context, id string, p models.Page) ([]models.CalendarVersion, string, error)
+	PublishCalendar(ctx context.Context, v models.CalendarVersion) (models.CalendarVersion, error)
+}
+
+// Notifications is the in-app list of a user.
+type Notifications interface {
+	Notifications(ctx context.Context, userID string, unread *bool, p models.Page) ([]models.Notification, string, error)
+	// MarkRead marks one as read; not_found when it is not the user's.
+	MarkRead(ctx context.Context, userID, id string, at time.Time) (models.Notification, error)
+}
+
+// Webhooks are the endpoints to which notices are posted, signed.
+type Webhooks interface {
+	Webhooks(ctx context.Context, p models.Page) ([]models.Webhook, string, error)
+	CreateWebhook(ctx context.Context, w models.Webhook) (models.Webhook, error)
+	DeleteWebhook(ctx context.Context, id string) error
+}
+
+// Idempotency keeps answers of POSTs for 24 hours.
+type Idempotency interface {
+	// Claim durably notes the key for the user with a fresh command id, or answers what is noted already.
+	Claim(ctx context.Context, userID, key string, fresh IdempotencyRecord) (rec IdempotencyRecord, first bool, err error)
+	// Answer keeps the answer for repetitions.
+	Answer(ctx context.Context, userID, key string, rec IdempotencyRecord) error
+}
+
+// Health reports whether the database can be reached.
+type Health interface {
+	Check(ctx context.Context) error
+}

@@ -1,0 +1,170 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// taskNotClaimable is the code of a task that is not open to the members of a team.
+const taskNotClaimable errs.Code = "task_not_claimable"
+
+// taskActions says which actions of its case settle a task of a kind, or help to.
+var taskActions = map[string][]models.CaseAction{
+	models.TaskHandle: {
+		models.ActionRespond, models.ActionResolve, models.ActionWait, models.ActionResume, models.ActionAssign, models.ActionExtend,
+	},
+	models.TaskAccept:     {models.ActionAccept, models.ActionDecline},
+	models.TaskAdjudicate: {models.ActionAdjudicate},
+	models.TaskSupervise: {
+		models.ActionAdjudicate, models.ActionPrioritize, models.ActionAssign, models.ActionEscalate, models.ActionNote,
+	},
+	models.TaskDecideAccountability: {models.ActionDecideTransfer},
+	models.TaskAcceptAccountability: {models.ActionAcceptAccountability, models.ActionRefuseAccountability},
+	models.TaskDecideExtension:      {models.ActionDecideExtension},
+	models.TaskCallBack:             {models.ActionRespond, models.ActionResolve},
+}
+
+// tasks serves the inbox over all processes.
+type tasks struct{ cases *cases }
+
+func (h *tasks) routes(r gin.IRouter) {
+	r.GET("/tasks", h.list)
+	r.POST("/tasks/:id/claim", h.claim)
+}
+
+type taskView struct {
+	ID         string              `json:"id"`
+	Kind       string              `json:"kind"`
+	Title      string              `json:"title"`
+	Process    string              `json:"process"`
+	SubjectID  string              `json:"subject_id"`
+	ApprovalID *string             `json:"approval_id"`
+	State      models.TaskState    `json:"state"`
+	UserID     *string             `json:"user_id"`
+	TeamID     *string             `json:"team_id"`
+	ClaimedBy  *string             `json:"claimed_by"`
+	CreatedAt  Time                `json:"created_at"`
+	DueAt      *Time               `json:"due_at"`
+	DoneBy     *string             `json:"done_by"`
+	DoneAt     *Time               `json:"done_at"`
+	Actions    []models.CaseAction `json:"actions"`
+	Why        map[string]string   `json:"why"`
+}
+
+// view shows a task to the caller, in their language and with what they may do about it now.
+func (h *tasks) view(c *gin.Context, t models.TaskRow) taskView {
+	v := taskView{
+		ID: t.ID, Kind: t.Kind, Process: t.Process, SubjectID: t.SubjectID, State: t.State,
+		UserID: filled(t.UserID), TeamID: filled(t.TeamID), ClaimedBy: filled(or(t.UserID, t.DoneBy)),
+		CreatedAt: Time(t.CreatedAt), DueAt: timePtr(t.DueAt), DoneBy: filled(t.DoneBy), DoneAt: timePtr(t.DoneAt),
+		Actions: []models.CaseAction{}, Why: t.Why,
+		Title: edgeOf(c).texts.Text(localeOf(c), "task."+t.Kind, map[string]string{"number": t.Number, "subject": t.Subject}),
+	}
+	if v.Why == nil {
+		v.Why = map[string]string{}
+	}
+	if t.State == models.TaskOpen {
+		v.Actions = slices.DeleteFunc(t.Case.AllowedActions(caller(c).Actor, h.cases.now()), func(a models.CaseAction) bool {
+			return !slices.Contains(taskActions[t.Kind], a)
+		})
+	}
+	return v
+}
+
+// list lists the caller's tasks: the box todo (what waits for them, their teams, and those whose deputy they are), done,
+// started or cc. Filters: process, due_before.
+func (h *tasks) list(c *gin.Context) {
+	q := queryOf(c)
+	f := models.TaskFilter{
+		Box:     or(oneOf(q, "box", models.BoxTodo, models.BoxDone, models.BoxStarted, models.BoxCC), models.BoxTodo),
+		Process: q.text("process"), DueBefore: q.time("due_before"),
+	}
+	p := q.page()
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	rows, next, err := h.cases.store.Tasks(c.Request.Context(), caller(c).Actor, f, p)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	list(c, rows, next, func(t models.TaskRow) taskView { return h.view(c, t) })
+}
+
+// claim takes a hand-over that was offered to the caller's team: it accepts the case. 404 not the caller's to see; 409
+// task_not_claimable for any other task, conflict when a colleague was quicker.
+func (h *tasks) claim(c *gin.Context) {
+	task, err := h.claimed(c)
+	if err != nil {
+		if errs.CodeOf(err) == errs.Pending {
+			c.Header("Location", "/api/v1/cases/"+task.SubjectID) // a task has no page of its own
+		}
+		fail(c, err)
+		return
+	}
+	answer(c, http.StatusOK, h.view(c, task))
+}
+
+func (h *tasks) claimed(c *gin.Context) (models.TaskRow, error) {
+	ctx, actor := c.Request.Context(), caller(c).Actor
+	task, err := h.cases.store.Task(ctx, actor, c.Param("id"))
+	if err != nil {
+		return task, err
+	}
+	if err := bind(c, new(emptyRequest)); err != nil {
+		return task, err
+	}
+	if task.Kind != models.TaskAccept || task.TeamID == "" || task.State != models.TaskOpen {
+		return task, errs.New(taskNotClaimable, "task_not_claimable", "kind", task.Kind, "state", string(task.State))
+	}
+	if err := h.cases.update(c, task.SubjectID, models.ActionAccept, nil); err != nil {
+		return task, err
+	}
+	done, err := h.cases.store.Task(ctx, actor, task.ID)
+	if err != nil {
+		return task, unread(err)
+	}
+	return done, nil
+}
+
+// knowledge serves the solutions worth keeping (C-41).
+type knowledge struct{ store Cases }
+
+func (h *knowledge) routes(r gin.IRouter) {
+	r.GET("/knowledge-articles", need(models.PermKnowledgeRead), h.list)
+}
+
+type articleView struct {
+	ID        string `json:"id"`
+	CaseID    string `json:"case_id"`
+	Title     string `json:"title"`
+	RootCause string `json:"root_cause"`
+	Body      string `json:"body"`
+	State     string `json:"state"`
+	CreatedBy string `json:"created_by"`
+	CreatedAt Time   `json:"created_at"`
+}
+
+// list lists articles, the newest first. Filter: state.
+func (h *knowledge) list(c *gin.Context) {
+	q := queryOf(c)
+	state, p := oneOf(q, "state", "draft", "published"), q.page()
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	rows, next, err := h.store.KnowledgeArticles(c.Request.Context(), state, p)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	list(c, rows, next, func(a models.KnowledgeArticle) articleView {
+		return articleView{a.ID, a.CaseID, a.Title, a.RootCause, a.Body, a.State, a.CreatedBy, Time(a.CreatedAt)}
+	})
+}

@@ -1,0 +1,127 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// teamOffer is the task of ann's offer to the hotline, which ben and the supervisor belong to.
+func teamOffer(t *testing.T) models.TaskRow {
+	t.Helper()
+	row := someCase(t, caseA)
+	row.State.Offer = &models.Offer{TeamID: hotline, ByID: ann, At: friday(10, 0), ExpiresAt: friday(10, 15)}
+	return models.TaskRow{
+		Task: models.Task{
+			ID: taskA, Kind: models.TaskAccept, TeamID: hotline, CreatedAt: friday(10, 0), DueAt: new(friday(10, 15)),
+			Why: map[string]string{"rule": "offered"}, State: models.TaskOpen,
+		},
+		Process: models.ComplaintProcess, SubjectID: caseA, Number: row.State.Number, Subject: row.Record.Subject, Case: row.State,
+	}
+}
+
+func TestTaskSaysWhatItIsAboutAndWhatSettlesIt(t *testing.T) {
+	t.Parallel()
+	b := newCaseBench(t)
+	b.store.tasks[taskA] = teamOffer(t)
+	list := b.get(ben, "/tasks?process=complaint&due_before=2026-03-06T12:00:00Z")
+	due := friday(12, 0)
+	require.Equal(t, models.TaskFilter{Box: models.BoxTodo, Process: "complaint", DueBefore: &due}, b.store.taskFilter)
+	require.Equal(t, []any{map[string]any{
+		"id": taskA, "kind": "accept", "title": "Accept or decline CMP-20260306-0001: 空调不制冷", "process": "complaint", "subject_id": caseA,
+		"approval_id": nil, "state": "open", "user_id": nil, "team_id": hotline, "claimed_by": nil,
+		"created_at": "2026-03-06T10:00:00.000Z", "due_at": "2026-03-06T10:15:00.000Z", "done_by": nil, "done_at": nil,
+		"actions": []any{"accept", "decline"}, "why": map[string]any{"rule": "offered"},
+	}}, list["items"])
+
+	rec := b.call(ben, "GET", "/tasks", "", "Accept-Language", "zh-CN")
+	require.Regexp(t, `"title":"\p{Han}[^"]*CMP-20260306-0001[^"]*空调不制冷"`, rec.Body.String())
+
+	task := teamOffer(t)
+	task.State, task.DoneBy, task.DoneAt = models.TaskDone, ben, new(friday(10, 5))
+	b.store.tasks[taskA] = task
+	done := b.get(ben, "/tasks?box=done")["items"].([]any)[0].(map[string]any)
+	require.Equal(t, models.BoxDone, b.store.taskFilter.Box)
+	require.Empty(t, done["actions"], "nothing is left to do about it")
+	require.Equal(t, ben, done["claimed_by"])
+
+	for query, status := range map[string]int{"?box=trash": 422, "?due_before=soon": 400, "?kind=accept": 400} {
+		require.Equal(t, status, b.call(ben, "GET", "/tasks"+query, "").Code, query)
+	}
+}
+
+func TestEveryKindOfTaskHasATitleAndAnActionForSomebody(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{
+		models.TaskHandle, models.TaskAccept, models.TaskAdjudicate, models.TaskSupervise, models.TaskDecideAccountability,
+		models.TaskAcceptAccountability, models.TaskDecideExtension, models.TaskCallBack,
+	} {
+		b := newCaseBench(t)
+		task := teamOffer(t)
+		task.Kind = kind
+		task.Case.Transfer = &models.Transfer{ToID: ben, AskedBy: ann, AskedAt: friday(10, 0)}
+		if kind == models.TaskAcceptAccountability {
+			task.Case.Transfer.ApprovedAt = new(friday(10, 5))
+		}
+		task.Case.Extension = &models.ExtensionRequest{Milestone: "resolution", AskedBy: ann, AskedAt: friday(10, 0)}
+		b.store.tasks[taskA] = task
+		var actions []any
+		for _, user := range []string{ann, ben, sup} {
+			view := b.get(user, "/tasks")["items"].([]any)[0].(map[string]any)
+			require.NotContains(t, view["title"], "task.", "no text for the kind")
+			actions = append(actions, view["actions"].([]any)...)
+		}
+		require.NotEmpty(t, actions, kind)
+	}
+}
+
+func TestClaimAcceptsTheOfferToTheTeam(t *testing.T) {
+	t.Parallel()
+	b := newCaseBench(t)
+	b.store.tasks[taskA] = teamOffer(t)
+	b.engine.applied = func() {
+		task := b.store.tasks[taskA]
+		task.State, task.DoneBy, task.DoneAt = models.TaskDone, ben, new(friday(11, 0))
+		b.store.tasks[taskA] = task
+	}
+	view := decoded(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusOK)
+	require.Equal(t, ben, view["claimed_by"])
+	require.Equal(t, "done", view["state"])
+	require.Len(t, b.engine.sent, 1)
+	require.Equal(t, "accept", b.engine.sent[0].name)
+	require.Equal(t, "case/"+caseA, b.engine.sent[0].workflowID)
+}
+
+func TestClaimRefusesWhatIsNotOpenToATeam(t *testing.T) {
+	t.Parallel()
+	b := newCaseBench(t)
+	for name, change := range map[string]func(*models.TaskRow){
+		"other_kind": func(t *models.TaskRow) { t.Kind = models.TaskHandle },
+		"for_one":    func(t *models.TaskRow) { t.TeamID, t.UserID = "", ben },
+		"settled":    func(t *models.TaskRow) { t.State = models.TaskDone },
+	} {
+		task := teamOffer(t)
+		change(&task)
+		b.store.tasks[taskA] = task
+		problem := decoded(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusConflict)
+		require.Equal(t, "task_not_claimable", problem["code"], name)
+	}
+	require.Empty(t, b.engine.sent)
+
+	b.store.tasks[taskA] = teamOffer(t)
+	require.Equal(t, http.StatusNotFound, b.call(ben, "POST", "/tasks/"+id.Derive(id.Task, "t", "none")+"/claim", "").Code)
+	require.Equal(t, http.StatusBadRequest, b.call(ben, "POST", "/tasks/"+taskA+"/claim", `{"x":1}`).Code)
+
+	b.engine.err = errs.New(errs.Conflict, "case.state", "action", "accept", "state", "in_progress", "allowed", "respond")
+	require.Equal(t, "conflict", decoded(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusConflict)["code"], "a colleague was quicker")
+
+	b.engine.err = errs.New(errs.Pending, "pending")
+	rec := b.call(ben, "POST", "/tasks/"+taskA+"/claim", "")
+	require.Equal(t, http.StatusAccepted, rec.Code)
+	require.Equal(t, "/api/v1/cases/"+caseA, rec.Header().Get("Location"))
+}

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"errors"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/go-playground/validator/v10"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/i18n"
+	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+var (
+	usernamePattern = regexp.MustCompile(`^[a-z0-9._-]{2,64}$`)
+	namePattern     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+	slugPattern     = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
+	phonePattern    = regexp.MustCompile(`^[0-9+()/. -]{3,40}$`)
+)
+
+// rules checks the `binding` tags of request types. Beside the common ones there are:
+//
+//	typeid=case   an identifier with this prefix
+//	notblank      more than white space
+//	username      2–64 of a–z 0–9 . _ -
+//	name          a snake_case word, such as a process
+//	slug          a name in a path, such as a calendar's
+//	phone         digits and the signs around them
+//	time_zone     an IANA name
+//	locale        en or zh-CN
+//	role          a role of the product
+var rules = newRules()
+
+func newRules() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.SetTagName("binding")
+	v.RegisterTagNameFunc(func(f reflect.StructField) string {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		return name
+	})
+	v.RegisterCustomTypeFunc(func(f reflect.Value) any { return f.Interface().(interface{ inner() any }).inner() },
+		patch[string]{}, patch[bool]{}, patch[[]models.Role]{}, clearable[string]{}, clearable[time.Time]{})
+	text := func(name string, ok func(string) bool) {
+		must(v.RegisterValidation(name, func(f validator.FieldLevel) bool { return ok(f.Field().String()) }))
+	}
+	text("notblank", func(s string) bool { return strings.TrimSpace(s) != "" })
+	text("username", usernamePattern.MatchString)
+	text("name", namePattern.MatchString)
+	text("slug", slugPattern.MatchString)
+	text("phone", phonePattern.MatchString)
+	text("locale", i18n.Valid)
+	text("role", func(s string) bool { return models.ValidRole(models.Role(s)) })
+	text("time_zone", func(s string) bool {
+		_, err := time.LoadLocation(s)
+		return err == nil && s != "Local" // "Local" would mean another zone on every machine
+	})
+	must(v.RegisterValidation("typeid", func(f validator.FieldLevel) bool { return id.Valid(f.Param(), f.Field().String()) }))
+	return v
+}
+
+// must stops the program on a mistake in the rules themselves.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// check applies the `binding` rules: every fault at once, with its path.
+func check(req any) error {
+	var faults validator.ValidationErrors
+	if err := rules.Struct(req); errors.As(err, &faults) {
+		fields := make([]errs.Field, len(faults))
+		for i, f := range faults {
+			_, path, _ := strings.Cut(f.Namespace(), ".") // without the name of the Go type
+			fields[i] = errs.Field{Field: path, Code: f.Tag()}
+			fields[i].Args = argsOf(f.Tag(), f.Param())
+		}
+		return errs.NewInvalid(fields...)
+	}
+	return nil
+}
+
+// argsOf names the parameter of a rule as its text calls it.
+func argsOf(rule, param string) map[string]string {
+	switch rule {
+	case "max", "min":
+		return errs.Args(rule, param)
+	case "oneof":
+		return errs.Args("values", strings.ReplaceAll(param, " ", ", "))
+	case "typeid":
+		return errs.Args("prefix", param)
+	}
+	return nil
+}
+
+// faults collects what is wrong with a request beyond its types and lengths.
+type faults []errs.Field
+
+// add notes a fault; args are name, value pairs for its text.
+func (f *faults) add(field, code string, args ...string) {
+	*f = append(*f, errs.Field{Field: field, Code: code, Args: errs.Args(args...)})
+}
+
+// err gives the collected faults as one invalid error, nil when there are none.
+func (f faults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return errs.NewInvalid(f...)
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/rulebook"
+	"github.com/mcrflow/mcrflow/internal/store"
+	"github.com/mcrflow/mcrflow/internal/temporalx"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// leavers takes users out of service: the cases move in the transaction that ends the user, and their processes are told.
+type leavers struct {
+	store  *store.Store
+	rules  *rulebook.Book
+	engine *temporalx.Engine
+	log    *slog.Logger
+}
+
+// Deactivate implements api.Deactivator.
+func (l *leavers) Deactivate(ctx context.Context, userID string, meta models.Meta, at time.Time) (models.User, error) {
+	org, err := l.store.Org(ctx)
+	if err != nil {
+		return models.User{}, err
+	}
+	data, err := json.Marshal(models.Deactivate{UserID: userID, HeirID: org.Supervisor(userID)})
+	if err != nil {
+		return models.User{}, err
+	}
+	u, touched, err := l.store.DeactivateUser(ctx, userID, at, func(s models.CaseState) (models.CaseStep, error) {
+		if org.Supervisor(userID) == "" {
+			return models.CaseStep{}, errs.New(errs.Conflict, "user.no_heir")
+		}
+		rules, err := l.rules.OfCase(ctx, &s, org)
+		if err != nil {
+			return models.CaseStep{}, err
+		}
+		return models.ApplyCase(&s, models.CaseEvent{Meta: meta, Action: models.ActionDeactivate, Data: data}, at, rules)
+	})
+	if err != nil {
+		return u, err
+	}
+	for _, id := range touched {
+		// A process that is not told now finds the stored state ahead at its next step, and adopts it then.
+		if err := l.engine.Signal(ctx, models.ComplaintWorkflowID(id), models.ComplaintAdopt, nil); err != nil {
+			l.log.WarnContext(ctx, "process not told of a leaver", "case_id", id, "err", err)
+		}
+	}
+	return u, nil
+}

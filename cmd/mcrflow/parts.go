@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/mcrflow/mcrflow/activities"
+	"github.com/mcrflow/mcrflow/api"
+	"github.com/mcrflow/mcrflow/internal/config"
+	"github.com/mcrflow/mcrflow/internal/i18n"
+	"github.com/mcrflow/mcrflow/internal/mail"
+	"github.com/mcrflow/mcrflow/internal/rulebook"
+	"github.com/mcrflow/mcrflow/internal/store"
+	"github.com/mcrflow/mcrflow/internal/temporalx"
+	"github.com/mcrflow/mcrflow/internal/webhook"
+	"github.com/mcrflow/mcrflow/models"
+	"github.com/mcrflow/mcrflow/worker"
+)
+
+// parts is what API and worker share: settings, database, engine and rules.
+type parts struct {
+	config config.Config
+	log    *slog.Logger
+	store  *store.Store
+	engine client.Client
+	keys   *temporalx.Keyring
+	texts  *i18n.Catalogue
+	rules  *rulebook.Book
+}
+
+// connect opens the database and the engine's client. The schema must be there.
+func connect(ctx context.Context, c config.Config, log *slog.Logger) (*parts, error) {
+	if c.DatabaseURL == "" {
+		return nil, errors.New("DATABASE_URL is not set")
+	}
+	p := &parts{config: c, log: log}
+	var err error
+	var sealer store.Sealer
+	if c.PayloadKeys != "" {
+		if p.keys, err = temporalx.ParseKeyring(string(c.PayloadKeys)); err != nil {
+			return nil, fmt.Errorf("MCRFLOW_PAYLOAD_KEYS: %w", err)
+		}
+		sealer = p.keys
+	}
+	if p.texts, err = i18n.New(); err != nil {
+		return nil, err
+	}
+	if p.store, err = store.Open(ctx, string(c.DatabaseURL), store.Options{MaxConns: c.DBConns, Log: log, Email: c.SMTP.Host != "", Sealer: sealer}); err != nil {
+		return nil, err
+	}
+	if p.rules, err = rulebook.New(p.store); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	if c.TemporalAddress == "" {
+		return p, nil
+	}
+	p.engine, err = temporalx.Dial(temporalx.Options{Address: c.TemporalAddress, Namespace: c.TemporalNamespace, Keys: p.keys, Log: log})
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+func (p *parts) close() error {
+	if p.engine != nil {
+		p.engine.Close()
+	}
+	return p.store.Close()
+}
+
+// server is the API as a part that runs until it is stopped.
+type server struct {
+	http     *http.Server
+	address  string
+	stopping atomic.Bool
+	done     chan error
+}
+
+// serve starts the API on the configured address; port 0 takes a free one.
+func (p *parts) serve(ctx context.Context) (*server, error) {
+	s := &server{done: make(chan error, 1)}
+	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue)
+	deps := api.Deps{
+		Log: p.log, Texts: p.texts, Metrics: prometheus.NewRegistry(), Stopping: s.stopping.Load, Version: version,
+		Limits: api.Limits{
+			PerSecond: p.config.RequestsPerSecond, Burst: int(2 * p.config.RequestsPerSecond), LoginPerMinute: p.config.LoginsPerMinute,
+		},
+		Engine: engine, Database: p.store, Sessions: p.store, Idempotency: p.store,
+		People: p.store, Deactivator: &leavers{store: p.store, rules: p.rules, engine: engine, log: p.log},
+		Clients: p.store, Policies: p.store, Notifications: p.store, Webhooks: p.store, Cases: p.store,
+	}
+	if p.keys != nil {
+		deps.Codec = converter.NewPayloadCodecHTTPHandler(temporalx.NewCodec(p.keys), converter.NewZlibCodec(converter.ZlibCodecOptions{}))
+		deps.CodecUIOrigin = p.config.CodecUIOrigin
+	}
+	handler, err := api.New(deps)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.HTTPAddress)
+	if err != nil {
+		return nil, err
+	}
+	s.address = listener.Addr().String()
+	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn)}
+	go func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.done <- err
+		}
+		close(s.done)
+	}()
+	go p.purge(ctx)
+	return s, nil
+}
+
+// purge forgets idempotency keys after their day.
+func (p *parts) purge(ctx context.Context) {
+	every := time.NewTicker(10 * time.Minute)
+	defer every.Stop()
+	for {
+		if _, err := p.store.Purge(ctx); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "purge failed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
+// Stop answers what is being asked and takes no more.
+func (s *server) Stop(ctx context.Context) error {
+	s.stopping.Store(true)
+	return s.http.Shutdown(ctx)
+}
+
+// Done delivers the error that ended the server by itself.
+func (s *server) Done() <-chan error { return s.done }
+
+// crew is the worker as a part that runs until it is stopped.
+type crew struct {
+	worker *worker.Worker
+	done   chan error
+}
+
+// work starts the worker.
+func (p *parts) work() (*crew, error) {
+	sender, err := mail.NewSender(p.config.SMTP)
+	if err != nil {
+		return nil, err
+	}
+	c := &crew{done: make(chan error, 1)}
+	c.worker = worker.New(p.engine, worker.Activities{
+		Complaint: &activities.Complaint{Store: p.store, Rules: p.rules},
+		Notifications: &activities.Notifications{
+			Outbox: p.store, Mail: sender, Webhooks: webhook.NewPoster(time.Now), Texts: p.texts, PublicURL: p.config.PublicURL, Now: time.Now,
+		},
+	}, worker.Options{
+		WorkflowPollers: p.config.WorkflowPollers, CachedProcesses: p.config.CachedProcesses, MessagesPerSecond: p.config.MessagesPerSecond,
+		StopTimeout: p.config.StopTimeout, OnFatalError: func(err error) {
+			select {
+			case c.done <- err:
+			default:
+			}
+		},
+	})
+	return c, c.worker.Start()
+}
+
+// Stop lets running steps finish.
+func (c *crew) Stop(context.Context) error {
+	c.worker.Stop()
+	return nil
+}
+
+// Done delivers the error after which the worker cannot go on.
+func (c *crew) Done() <-chan error { return c.done }

@@ -1,0 +1,196 @@
+package demo_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mcrflow/mcrflow/examples"
+	"github.com/mcrflow/mcrflow/internal/calendar"
+	"github.com/mcrflow/mcrflow/internal/demo"
+	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/store"
+	"github.com/mcrflow/mcrflow/internal/testkit"
+	"github.com/mcrflow/mcrflow/models"
+	"github.com/mcrflow/mcrflow/policies"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// dump is every row of the demo's tables as text.
+func dump(t *testing.T, s *store.Store) []string {
+	t.Helper()
+	var rows []string
+	require.NoError(t, s.DB().Raw(`SELECT to_jsonb(x)::text FROM users x UNION ALL SELECT to_jsonb(x)::text FROM teams x
+		UNION ALL SELECT to_jsonb(x)::text FROM clients x UNION ALL SELECT to_jsonb(x)::text FROM contacts x ORDER BY 1`).Scan(&rows).Error)
+	return rows
+}
+
+func TestDemo_has_the_organisation_that_its_users_expect(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	require.NoError(t, demo.Load(t.Context(), s, examples.Demo))
+	org, err := s.Org(t.Context())
+	require.NoError(t, err)
+	names, ids := map[string]string{"": ""}, map[string]string{}
+	for _, u := range org.Users {
+		names[u.ID], ids[u.Username] = u.Username, u.ID
+		require.True(t, u.Active)
+		require.True(t, id.Valid(id.User, u.ID))
+	}
+	for _, team := range org.Teams {
+		names[team.ID] = team.Name
+	}
+	type place struct{ team, manager string }
+	got := map[string]place{}
+	for _, u := range org.Users {
+		got[u.Username] = place{names[u.TeamID], names[u.ManagerID]}
+	}
+	require.Equal(t, map[string]place{
+		"director1": {}, "manager1": {"", "director1"},
+		"supervisor1": {"hotline", "manager1"}, "supervisor2": {"backoffice", "manager1"},
+		"agent1": {"hotline", "supervisor1"}, "agent2": {"hotline", "supervisor1"}, "agent3": {"hotline", "supervisor1"},
+		"agent4": {"backoffice", "supervisor2"},
+		"am1":    {"", "manager1"}, "am2": {"", "manager1"},
+		"clerk1": {"", "manager1"}, "clerk2": {"", "manager1"}, "finance1": {"", "manager1"},
+		"auditor1": {}, "scheduler1": {}, "admin": {},
+	}, got)
+	require.Equal(t, "supervisor1", names[org.Supervisor(ids["agent1"])])
+	require.Equal(t, "supervisor2", names[org.Supervisor(ids["agent4"])])
+	for _, relation := range []string{"supervisor", "manager", "director", "client_representative"} {
+		require.NotEmpty(t, org.Relation(relation, &models.CaseState{AssigneeID: ids["agent1"]}), "the default ladder tells %s", relation)
+	}
+	for _, name := range []string{"agent1", "scheduler1", "admin"} {
+		_, _, _, err := s.Login(t.Context(), name, "demo")
+		require.NoError(t, err)
+	}
+}
+
+func TestDemo_has_twelve_clients_of_all_classes_that_can_be_reached(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	require.NoError(t, demo.Load(t.Context(), s, examples.Demo))
+	clients, _, err := s.Clients(t.Context(), models.ClientFilter{}, models.Page{})
+	require.NoError(t, err)
+	require.Len(t, clients, 12)
+	classes := map[string]int{}
+	for _, c := range clients {
+		classes[c.Class]++
+		require.NotNil(t, c.AccountManagerID)
+		contacts, _, err := s.Contacts(t.Context(), c.ID, models.Page{})
+		require.NoError(t, err)
+		require.NotEmpty(t, contacts)
+		for _, p := range contacts {
+			require.NotEmpty(t, p.Phone+p.Email, p.Name)
+		}
+	}
+	require.Len(t, classes, 4)
+}
+
+func TestDemo_loaded_again_changes_nothing(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	require.NoError(t, demo.Load(t.Context(), s, examples.Demo))
+	teams, _, err := s.Teams(t.Context(), models.Page{})
+	require.NoError(t, err)
+	teams[0].SupervisorID = nil // by hand, since the first start
+	_, err = s.UpdateTeam(t.Context(), teams[0])
+	require.NoError(t, err)
+	before := dump(t, s)
+	require.NoError(t, demo.Load(t.Context(), s, examples.Demo))
+	require.Equal(t, before, dump(t, s))
+}
+
+func TestDemo_continues_a_load_that_was_interrupted(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	half := examples.Demo[:bytes.Index(examples.Demo, []byte("  - {username: supervisor2"))]
+	require.Error(t, demo.Load(t.Context(), s, half), "supervisor2 is not there yet")
+	require.NoError(t, demo.Load(t.Context(), s, examples.Demo))
+	whole := testkit.Store(t)
+	require.NoError(t, demo.Load(t.Context(), whole, examples.Demo))
+	require.Len(t, dump(t, s), len(dump(t, whole)))
+	org, err := s.Org(t.Context())
+	require.NoError(t, err)
+	for _, team := range org.Teams {
+		require.NotEmpty(t, team.SupervisorID, team.Name)
+	}
+}
+
+func TestDemo_refuses_unknown_fields_and_references(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	for _, body := range []string{
+		"passwort: demo",
+		"users: [{username: a, locale: en, manager: nobody}]",
+		"users: [{username: a, locale: en, team: nowhere}]",
+		"users: [{username: a, locale: en, roles: [king]}]",
+		"clients: [{name: a, class: S, status: active, account_manager: nobody}]",
+	} {
+		require.Error(t, demo.Load(t.Context(), s, []byte(body)), body)
+	}
+}
+
+func TestFirst_administrator_is_made_once_with_a_password_that_works(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	passwords := make([]string, 4)
+	var g errgroup.Group
+	for i := range passwords { // processes that start at once
+		g.Go(func() (err error) {
+			passwords[i], err = demo.EnsureAdmin(t.Context(), s)
+			return err
+		})
+	}
+	require.NoError(t, g.Wait())
+	given := ""
+	for _, p := range passwords {
+		if p != "" {
+			require.Empty(t, given, "only one is told a password")
+			given = p
+		}
+	}
+	_, _, u, err := s.Login(t.Context(), "admin", given)
+	require.NoError(t, err)
+	require.Equal(t, []models.Role{models.RoleAdmin}, u.Roles)
+	again, err := demo.EnsureAdmin(t.Context(), s)
+	require.NoError(t, err)
+	require.Empty(t, again)
+}
+
+func TestDefault_policies_are_published_once_as_version_one(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	var g errgroup.Group
+	for range 3 {
+		g.Go(func() error { return demo.SeedPolicies(t.Context(), s) })
+	}
+	require.NoError(t, g.Wait())
+	files, err := fs.Glob(policies.FS, "calendars/*.yaml")
+	require.NoError(t, err)
+	ids, err := s.CalendarIDs(t.Context())
+	require.NoError(t, err)
+	require.Len(t, ids, len(files))
+	for _, name := range ids {
+		v, err := s.LatestCalendar(t.Context(), name)
+		require.NoError(t, err)
+		require.Equal(t, 1, v.Version)
+		var doc calendar.Document
+		require.NoError(t, json.Unmarshal(v.Body, &doc))
+		_, err = calendar.New(doc)
+		require.NoError(t, err)
+	}
+	v, err := s.LatestPolicy(t.Context(), policy.KindSLA)
+	require.NoError(t, err)
+	require.Equal(t, 1, v.Version)
+	require.Equal(t, models.System, v.PublishedBy)
+	stored, faults := policy.ParseSLA(v.Body)
+	require.Empty(t, faults)
+	_, err = policy.CompileSLA(stored)
+	require.NoError(t, err)
+}

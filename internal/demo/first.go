@@ -1,0 +1,123 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+
+	"github.com/mcrflow/mcrflow/internal/auth"
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/models"
+	"github.com/mcrflow/mcrflow/policies"
+)
+
+// Users is what EnsureAdmin asks.
+type Users interface {
+	Users(ctx context.Context, f models.UserFilter, p models.Page) ([]models.User, string, error)
+	CreateUser(ctx context.Context, u models.User, password string) (models.User, error)
+}
+
+// EnsureAdmin makes the user "admin" with a random password when there is no user at all, and returns the password: it
+// is kept nowhere. An empty password says that there was nothing to do. Of several processes that start at once one
+// gets the password.
+func EnsureAdmin(ctx context.Context, s Users) (string, error) {
+	users, _, err := s.Users(ctx, models.UserFilter{}, models.Page{Limit: 1})
+	if err != nil || len(users) > 0 {
+		return "", err
+	}
+	password := auth.NewPassword()
+	u, err := s.CreateUser(ctx, models.User{
+		ID: id.Derive(id.User, "first", "admin"), Username: "admin", DisplayName: "Administrator 管理员", Locale: "en",
+		TimeZone: "UTC", Roles: []models.Role{models.RoleAdmin}, Active: true,
+	}, password)
+	if err != nil {
+		return "", fmt.Errorf("make first administrator: %w", err)
+	}
+	ours, err := auth.NewPasswords(1).Verify(ctx, u.PasswordHash, password)
+	if err != nil || !ours {
+		return "", err
+	}
+	return password, nil
+}
+
+// Policies is what SeedPolicies writes to. Publishing a version that is not the next one must be precondition_failed.
+type Policies interface {
+	LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error)
+	PublishPolicy(ctx context.Context, v models.PolicyVersion) (models.PolicyVersion, error)
+	LatestCalendar(ctx context.Context, id string) (models.CalendarVersion, error)
+	PublishCalendar(ctx context.Context, v models.CalendarVersion) (models.CalendarVersion, error)
+}
+
+// SeedPolicies publishes the calendars and the SLA policy that ship with the product as version 1, each unless it has a
+// version already.
+func SeedPolicies(ctx context.Context, s Policies) error {
+	files, err := fs.Glob(policies.FS, "calendars/*.yaml")
+	if err != nil {
+		return fmt.Errorf("list calendars: %w", err)
+	}
+	calendars := make(map[string]bool)
+	for _, file := range files {
+		body, err := policies.FS.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", file, err)
+		}
+		doc, faults := policy.ParseCalendar(body)
+		if len(faults) > 0 {
+			return fmt.Errorf("read %s: %w", file, errs.NewInvalid(faults...))
+		}
+		calendars[doc.ID] = true
+		if _, err := s.LatestCalendar(ctx, doc.ID); errs.CodeOf(err) != errs.NotFound {
+			if err != nil {
+				return fmt.Errorf("seed calendar %s: %w", doc.ID, err)
+			}
+			continue
+		}
+		text, err := json.Marshal(doc)
+		if err != nil {
+			return fmt.Errorf("write calendar %s: %w", doc.ID, err)
+		}
+		_, err = s.PublishCalendar(ctx, models.CalendarVersion{ID: doc.ID, Version: 1, Body: text, PublishedBy: models.System})
+		if err := first(err); err != nil {
+			return fmt.Errorf("seed calendar %s: %w", doc.ID, err)
+		}
+	}
+	return seedSLA(ctx, s, calendars)
+}
+
+func seedSLA(ctx context.Context, s Policies, calendars map[string]bool) error {
+	const file = "sla/default.yaml"
+	if _, err := s.LatestPolicy(ctx, policy.KindSLA); errs.CodeOf(err) != errs.NotFound {
+		return err
+	}
+	body, err := policies.FS.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	doc, faults := policy.ParseSLA(body)
+	if len(faults) == 0 {
+		faults = doc.Check(policy.Refs{Calendars: calendars})
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("read %s: %w", file, errs.NewInvalid(faults...))
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	_, err = s.PublishPolicy(ctx, models.PolicyVersion{Kind: policy.KindSLA, Version: 1, Body: text, PublishedBy: models.System})
+	if err := first(err); err != nil {
+		return fmt.Errorf("seed policy %s: %w", policy.KindSLA, err)
+	}
+	return nil
+}
+
+// first forgives that another process, which started at the same time, has published the first version.
+func first(err error) error {
+	if err != nil && errs.CodeOf(err) == errs.PreconditionFailed {
+		return nil
+	}
+	return err
+}

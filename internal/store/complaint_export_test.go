@@ -1,0 +1,18 @@
+package store
+
+import "github.com/mcrflow/mcrflow/models"
+
+// CaseListSQL is the statement of a page of a list of cases.
+func CaseListSQL(a models.Actor, f models.CaseFilter, after string, n int) (string, []any) {
+	q := caseList(scopeOf(a), f, after, n)
+	return q.text.String(), q.args
+}
+
+// TaskListSQL is the statement of a page of an inbox.
+func TaskListSQL(a models.Actor, f models.TaskFilter, after string, n int) (string, []any, error) {
+	q, err := boxes[f.Box].list(inboxesOf(a), f, after, n)
+	if err != nil {
+		return "", nil, err
+	}
+	return q.text.String(), q.args, nil
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// attemptsToLeave bounds how often a leaver's cases are looked for, when others go on giving them cases meanwhile.
+const attemptsToLeave = 20
+
+// DeactivateUser takes a leaver out of service in one transaction: they become inactive, their tokens end, and decide is
+// asked for one step of every live case in which they are accountable, the handler, the receiver of an offer or of
+// accountability, or somebody with an open task; the step must leave them none of it. It returns the user as stored and
+// the ids of the cases that moved. A user who is inactive already stays as they are. Errors: not_found; conflict
+// user.no_heir when a step leaves a case without an owner or with the leaver; those of decide.
+//
+// Cases are locked before the user, as every step does: so the two never wait for each other. A case that somebody gave
+// the user in between is found once the user is locked, and then all is begun anew.
+func (s *Store) DeactivateUser(ctx context.Context, userID string, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) (models.User, []string, error) {
+	for range attemptsToLeave {
+		var touched []string
+		again := false
+		err := s.onConn(ctx, func(conn *pgx.Conn) (err error) {
+			w := &writer{conn: conn, email: s.email, mail: map[string]bool{}}
+			defer w.rollback()
+			touched, again, err = w.leave(ctx, userID, at, decide)
+			return err
+		})
+		if err != nil {
+			return models.User{}, nil, err
+		}
+		if !again {
+			s.forget()
+			u, err := s.User(ctx, userID)
+			return u, touched, err
+		}
+	}
+	return models.User{}, nil, errs.New(errs.Unavailable, "unavailable.database")
+}
+
+// casesHeld finds the live cases that must not stay with a leaver.
+const casesHeld = `SELECT c.id FROM case_access a JOIN cases c ON c.id = a.case_id
+	WHERE a.principal = $1 AND a.live AND ($1 IN (c.accountable_id, c.assignee_id, c.offer_to_id, c.transfer_to_id)
+		OR EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.user_id = $1))
+	ORDER BY c.id`
+
+// leave makes one attempt. It reports true when the user was given a case that is not locked.
+func (w *writer) leave(ctx context.Context, userID string, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) ([]string, bool, error) {
+	held, err := w.ids(ctx, casesHeld, userID)
+	if err != nil {
+		return nil, false, err
+	}
+	states, err := w.lock(ctx, held)
+	if err != nil {
+		return nil, false, err
+	}
+	var active bool
+	// Not FOR UPDATE: rows that only refer to the user may go on being written.
+	err = w.conn.QueryRow(ctx, `SELECT active FROM users WHERE id = $1 FOR NO KEY UPDATE`, userID).Scan(&active)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, false, notFound()
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	now, err := w.ids(ctx, casesHeld, userID)
+	if err != nil {
+		return nil, false, err
+	}
+	if slices.ContainsFunc(now, func(id string) bool { _, locked := states[id]; return !locked }) {
+		return nil, true, nil
+	}
+	if active {
+		w.batch.Queue(`UPDATE users SET active = false, version = version + 1, updated_at = $2 WHERE id = $1`, userID, at)
+	}
+	w.batch.Queue(`UPDATE tokens SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL`, userID, at)
+	var steps []models.CaseStep
+	for _, id := range now {
+		step, err := decide(states[id])
+		if err != nil {
+			return nil, false, err
+		}
+		if err := left(&step.State, userID); err != nil {
+			return nil, false, err
+		}
+		steps = append(steps, step)
+	}
+	return now, false, w.write(ctx, states, steps)
+}
+
+// left refuses a step after which the leaver, or nobody, still holds something.
+func left(s *models.CaseState, userID string) error {
+	stays := slices.ContainsFunc(s.Tasks, func(t models.Task) bool { return t.UserID == userID })
+	for _, id := range holders(s) {
+		stays = stays || id == userID || id == ""
+	}
+	if stays {
+		return errs.Wrap(fmt.Errorf("case %s", s.ID), errs.Conflict, "user.no_heir", "number", s.Number)
+	}
+	return nil
+}
+
+func (w *writer) ids(ctx context.Context, sql string, args ...any) ([]string, error) {
+	rows, err := w.conn.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}

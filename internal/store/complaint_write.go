@@ -1,0 +1,423 @@
+package store
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/internal/sla"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// step queues everything that one step writes.
+func (w *writer) step(old *models.CaseState, step *models.CaseStep) {
+	s := &step.State
+	if step.Record != nil {
+		w.insertCase(s, step.Record)
+	} else {
+		w.updateCase(s)
+	}
+	w.events(s.ID, step.TraceID, step.Events)
+	w.tenures(s.ID, step)
+	w.tasks(s, step.Tasks)
+	w.milestones(old, s)
+	w.access(old, s)
+	w.contacts(step)
+	w.resolution(step)
+	w.notices(step)
+}
+
+// facts are the columns that may change with a step, in the order of both statements below.
+func facts(s *models.CaseState) []any {
+	var offerTo, offerTeam, transferTo string
+	if s.Offer != nil {
+		offerTo, offerTeam = s.Offer.ToID, s.Offer.TeamID
+	}
+	if s.Transfer != nil {
+		transferTo = s.Transfer.ToID
+	}
+	return []any{
+		s.ID, s.Status, s.Priority, s.AccountManagerID, s.AccountableID, s.AccountableTeamID, s.AssigneeID, s.TeamID,
+		offerTo, offerTeam, transferTo, s.Category, s.PolicyVersion, breached(s), nextDue(s), s.UpdatedAt, s.ClosedAt, s.Seq, s,
+	}
+}
+
+// breached reports whether a promise was broken and the breach stands.
+func breached(s *models.CaseState) bool {
+	return slices.ContainsFunc(s.Promises, func(p sla.Promise) bool { return p.BreachedAt != nil })
+}
+
+// nextDue is the earliest due time of a promise that is still to be met; nil when nothing is owed, or all of it is paused.
+func nextDue(s *models.CaseState) *time.Time {
+	var next *time.Time
+	for i := range s.Promises {
+		if p := &s.Promises[i]; s.Held() && p.Open() && p.DueAt != nil && (next == nil || p.DueAt.Before(*next)) {
+			next = p.DueAt
+		}
+	}
+	return next
+}
+
+func (w *writer) insertCase(s *models.CaseState, r *models.CaseRecord) {
+	w.batch.Queue(`INSERT INTO cases (id, status, priority, account_manager_id, accountable_id, accountable_team_id, assignee_id, team_id,
+			offer_to_id, offer_team_id, transfer_to_id, category, policy_version, breached, next_due_at, updated_at, closed_at, seq, state,
+			number, type, client_id, created_by, channel, created_at, subject, description, contact, occurred_at, external_ref)
+		VALUES ($1, $2, $3, nullif($4, ''), $5, nullif($6, ''), $7, nullif($8, ''), nullif($9, ''), nullif($10, ''), nullif($11, ''), $12,
+			$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)`,
+		append(facts(s), s.Number, s.Type, s.ClientID, s.CreatedBy, s.Channel, s.CreatedAt,
+			r.Subject, r.Description, r.Contact, r.OccurredAt, r.ExternalRef)...)
+}
+
+func (w *writer) updateCase(s *models.CaseState) {
+	w.batch.Queue(`UPDATE cases SET status = $2, priority = $3, account_manager_id = nullif($4, ''), accountable_id = $5,
+			accountable_team_id = nullif($6, ''), assignee_id = $7, team_id = nullif($8, ''), offer_to_id = nullif($9, ''),
+			offer_team_id = nullif($10, ''), transfer_to_id = nullif($11, ''), category = $12, policy_version = $13, breached = $14,
+			next_due_at = $15, updated_at = $16, closed_at = $17, seq = $18, state = $19
+		WHERE id = $1`, facts(s)...)
+}
+
+func (w *writer) events(caseID, trace string, events []models.TimelineEvent) {
+	if len(events) == 0 {
+		return
+	}
+	n := len(events)
+	seqs, ats, types := make([]int64, n), make([]time.Time, n), make([]string, n)
+	actors, behalf, data := make([]string, n), make([]string, n), make([]*string, n)
+	for i, e := range events {
+		seqs[i], ats[i], types[i], actors[i], behalf[i] = e.Seq, e.At, e.Type, e.Actor, e.OnBehalfOf
+		if len(e.Data) > 0 {
+			data[i] = jsonText(e.Data)
+		}
+	}
+	w.batch.Queue(`INSERT INTO timeline (subject_id, seq, at, type, actor, on_behalf_of, data, trace_id)
+		SELECT $1, e.seq, e.at, e.type, e.actor, e.behalf, e.data::jsonb, nullif($8, '')
+		FROM unnest($2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]) e(seq, at, type, actor, behalf, data)`,
+		caseID, seqs, ats, types, actors, behalf, data, trace)
+}
+
+// jsonText is v as JSON. What is written here are maps of plain values; a value that is none is a defect of this program.
+func jsonText(v any) *string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	text := string(b)
+	return &text
+}
+
+// tenures closes the open interval and opens the next in one statement. Counting what was closed makes sure that it is
+// closed before the insertion looks for an open one.
+func (w *writer) tenures(caseID string, step *models.CaseStep) {
+	if t := step.Accountable; t != nil {
+		w.batch.Queue(`WITH closed AS (UPDATE case_accountability SET during = tstzrange(lower(during), $2)
+				WHERE case_id = $1 AND upper_inf(during) RETURNING 1)
+			INSERT INTO case_accountability (case_id, user_id, during, reason)
+			SELECT $1, $3, tstzrange($2, NULL), $4 FROM (SELECT count(*) FROM closed) c WHERE $3 <> ''`,
+			caseID, t.From, t.UserID, t.Reason)
+	}
+	if t := step.Handling; t != nil {
+		w.batch.Queue(`WITH closed AS (UPDATE case_handling SET during = tstzrange(lower(during), $2)
+				WHERE case_id = $1 AND upper_inf(during) RETURNING 1)
+			INSERT INTO case_handling (case_id, user_id, during, reason, kind)
+			SELECT $1, $3, tstzrange($2, NULL), $4, $5 FROM (SELECT count(*) FROM closed) c WHERE $3 <> ''`,
+			caseID, t.From, t.UserID, t.Reason, string(t.Kind))
+	}
+}
+
+func (w *writer) tasks(s *models.CaseState, tasks []models.Task) {
+	for _, t := range tasks {
+		var why *string
+		if len(t.Why) > 0 {
+			why = jsonText(t.Why)
+		}
+		w.batch.Queue(`INSERT INTO tasks (id, process, kind, subject_id, user_id, team_id, state, due_at, why, created_at, done_by, done_at, started_by)
+			VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), $7, coalesce($8::timestamptz, 'infinity'), $9::text::jsonb, $10, nullif($11, ''), $12, $13)
+			ON CONFLICT (id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at, why = excluded.why,
+				done_by = excluded.done_by, done_at = excluded.done_at`,
+			t.ID, models.ComplaintProcess, t.Kind, s.ID, t.UserID, t.TeamID, string(t.State), t.DueAt, why, t.CreatedAt, t.DoneBy, t.DoneAt, s.CreatedBy)
+	}
+}
+
+// milestone is a row of case_milestones.
+type milestone struct {
+	Name, State, Clock, Target            string
+	Cycle                                 int
+	StartedAt                             time.Time
+	DueAt, MetAt, BreachedAt, CancelledAt *time.Time
+}
+
+type milestoneKey struct {
+	name  string
+	cycle int
+}
+
+func milestonesOf(s *models.CaseState) map[milestoneKey]milestone {
+	all := make(map[milestoneKey]milestone, len(s.Promises))
+	for i := range s.Promises {
+		p := &s.Promises[i]
+		all[milestoneKey{p.Name, p.Cycle}] = milestone{
+			Name: p.Name, Cycle: p.Cycle, State: string(p.State), Clock: string(p.Clock), Target: p.Target.String(),
+			StartedAt: p.StartedAt, DueAt: p.DueAt, MetAt: p.MetAt, BreachedAt: p.BreachedAt, CancelledAt: p.CancelledAt,
+		}
+	}
+	return all
+}
+
+// equal compares what a database can tell apart.
+func (m milestone) equal(o milestone) bool {
+	return m.Name == o.Name && m.Cycle == o.Cycle && m.State == o.State && m.Clock == o.Clock && m.Target == o.Target &&
+		m.StartedAt.Equal(o.StartedAt) && sameTime(m.DueAt, o.DueAt) && sameTime(m.MetAt, o.MetAt) &&
+		sameTime(m.BreachedAt, o.BreachedAt) && sameTime(m.CancelledAt, o.CancelledAt)
+}
+
+func sameTime(a, b *time.Time) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
+}
+
+// milestones writes the promises that the step changed, and removes one that went back to a case that was merged.
+func (w *writer) milestones(old, s *models.CaseState) {
+	before, now := milestonesOf(old), milestonesOf(s)
+	for key, m := range now {
+		if was, ok := before[key]; ok && was.equal(m) {
+			continue
+		}
+		w.batch.Queue(`INSERT INTO case_milestones (case_id, name, cycle, state, clock, target, started_at, due_at, met_at, breached_at, cancelled_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (case_id, name, cycle) DO UPDATE SET state = excluded.state, clock = excluded.clock, target = excluded.target,
+				started_at = excluded.started_at, due_at = excluded.due_at, met_at = excluded.met_at,
+				breached_at = excluded.breached_at, cancelled_at = excluded.cancelled_at`,
+			s.ID, m.Name, m.Cycle, m.State, m.Clock, m.Target, m.StartedAt, m.DueAt, m.MetAt, m.BreachedAt, m.CancelledAt)
+	}
+	for key := range before {
+		if _, ok := now[key]; !ok {
+			w.batch.Queue(`DELETE FROM case_milestones WHERE case_id = $1 AND name = $2 AND cycle = $3`, s.ID, key.name, key.cycle)
+		}
+	}
+}
+
+// access writes who may see the case from now on, where that changed.
+func (w *writer) access(old, s *models.CaseState) {
+	var before []string
+	if old.ID != "" {
+		before = principalsOf(old)
+	}
+	now := principalsOf(s)
+	if slices.Equal(before, now) && old.Held() == s.Held() {
+		return
+	}
+	if len(before) > 0 {
+		w.batch.Queue(`DELETE FROM case_access WHERE principal = ANY($1) AND live = $2 AND case_id = $3`, before, old.Held(), s.ID)
+	}
+	w.batch.Queue(`INSERT INTO case_access (principal, live, case_id) SELECT unnest($1::text[]), $2, $3`, now, s.Held(), s.ID)
+}
+
+// contacts takes over the complainants of a case that was merged into this one, its own and those it had taken over
+// itself, or gives them back.
+func (w *writer) contacts(step *models.CaseStep) {
+	if step.Inherit != "" {
+		w.batch.Queue(`INSERT INTO case_contacts (case_id, from_case_id, position, contact)
+			SELECT $1, $2, row_number() OVER (ORDER BY own DESC, from_case_id, position), contact FROM (
+				SELECT true AS own, id AS from_case_id, 0 AS position, contact FROM cases WHERE id = $2
+				UNION ALL SELECT false, from_case_id, position, contact FROM case_contacts WHERE case_id = $2) c
+			ON CONFLICT DO NOTHING`, step.State.ID, step.Inherit)
+	}
+	if step.Disinherit != "" {
+		w.batch.Queue(`DELETE FROM case_contacts WHERE case_id = $1 AND from_case_id = $2`, step.State.ID, step.Disinherit)
+	}
+}
+
+// resolution keeps how the case was solved, and drafts a knowledge article from it (C-41). A second resolution rewrites
+// the draft, unless somebody has published it.
+func (w *writer) resolution(step *models.CaseStep) {
+	r := step.Resolution
+	if r == nil {
+		return
+	}
+	w.batch.Queue(`UPDATE cases SET resolution = $2, root_cause = $3 WHERE id = $1`, step.State.ID, r.Resolution, r.RootCause)
+	w.batch.Queue(`WITH again AS (UPDATE knowledge_articles SET root_cause = $3, body = $4 WHERE case_id = $2 AND state = 'draft' RETURNING 1)
+		INSERT INTO knowledge_articles (id, case_id, title, root_cause, body, state, created_by, created_at)
+		SELECT $1, $2, subject, $3, $4, 'draft', $5, $6 FROM cases WHERE id = $2 AND NOT EXISTS (SELECT FROM again)`,
+		id.New(id.Article), step.State.ID, r.RootCause, r.Resolution, r.By, step.State.UpdatedAt)
+}
+
+// warned is the kind of notice that waits for others of its kind.
+const warned = "milestone_warned"
+
+// notices tells people in the product, and makes the messages that leave it. The keys and ids follow from the step, so
+// the same fact is never told twice.
+func (w *writer) notices(step *models.CaseStep) {
+	if len(step.Notices) == 0 {
+		return
+	}
+	var plain, warnings rowsOfNotices
+	var users, facts, client rowsOfNotices
+	told := map[string]int{} // index in facts, by key
+	for _, n := range step.Notices {
+		switch {
+		case n.UserID == "":
+			client.add(step, n, "")
+			continue
+		case n.Kind != warned:
+			plain.add(step, n, n.UserID)
+		case !warnings.fold(n):
+			warnings.add(step, n, n.UserID)
+		}
+		users.add(step, n, n.UserID)
+		if i, ok := told[n.Key]; ok {
+			facts.data[i]["to"] += "," + n.UserID
+		} else {
+			told[n.Key] = len(facts.data)
+			facts.add(step, n, "webhook")
+			facts.data[len(facts.data)-1]["to"] = n.UserID
+		}
+	}
+	w.notifications(step, &plain)
+	w.warnings(step, &warnings)
+	w.userMail(step, &users)
+	w.webhooks(step, &facts)
+	w.clientMail(step, &client)
+}
+
+// rowsOfNotices are notices by column.
+type rowsOfNotices struct {
+	ids, users, kinds, keys []string
+	data                    []map[string]string
+	notBefore               []time.Time
+}
+
+// add appends a notice. What it is told to, in words of the receiver's kind, makes its key and id its own.
+func (r *rowsOfNotices) add(step *models.CaseStep, n models.Notice, to string) {
+	data := make(map[string]string, len(n.Data)+2)
+	for k, v := range n.Data {
+		data[k] = v
+	}
+	key := step.State.ID + "/" + n.Key + "/" + to
+	r.ids = append(r.ids, id.Derive(id.Message, step.State.ID, n.Key+"/"+to))
+	r.users, r.kinds, r.keys = append(r.users, n.UserID), append(r.kinds, n.Kind), append(r.keys, key)
+	r.data, r.notBefore = append(r.data, data), append(r.notBefore, n.NotBefore)
+}
+
+// fold counts a further warning to the same person in this step, and reports whether there was one before.
+func (r *rowsOfNotices) fold(n models.Notice) bool {
+	i := slices.Index(r.users, n.UserID)
+	if i >= 0 {
+		n, _ := strconv.Atoi(r.data[i]["count"]) // absent: one so far
+		r.data[i]["count"] = strconv.Itoa(max(n, 1) + 1)
+	}
+	return i >= 0
+}
+
+func (r *rowsOfNotices) json() []string {
+	texts := make([]string, len(r.data))
+	for i, d := range r.data {
+		texts[i] = *jsonText(d)
+	}
+	return texts
+}
+
+// notifications writes the rows of the in-app list. Their own ids sort by time, as a list must.
+func (w *writer) notifications(step *models.CaseStep, r *rowsOfNotices) {
+	if len(r.ids) == 0 {
+		return
+	}
+	w.batch.Queue(`INSERT INTO notifications (id, user_id, kind, process, subject_id, data, key, created_at)
+		SELECT n.id, n.user_id, n.kind, $1, $2, n.data::jsonb, n.key, $3
+		FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) n(id, user_id, kind, data, key)
+		ON CONFLICT (key) DO NOTHING`,
+		models.ComplaintProcess, step.State.ID, step.State.UpdatedAt, freshIDs(len(r.ids)), r.users, r.kinds, r.json(), r.keys)
+}
+
+func freshIDs(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = id.New(id.Notification)
+	}
+	return ids
+}
+
+// warnings does the same for warnings: one that finds an unread warning to the same person of the last five minutes is
+// added to it. Its data then has count, and numbers: the numbers of all cases, in order. Only the latest twenty unread are
+// looked at, and they are locked in the order of their ids, so that two steps never wait for each other.
+func (w *writer) warnings(step *models.CaseStep, r *rowsOfNotices) {
+	if len(r.ids) == 0 {
+		return
+	}
+	w.batch.Queue(`WITH n AS MATERIALIZED (
+			SELECT id, user_id, data::jsonb AS data, key FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) u(id, user_id, data, key)
+		), held AS MATERIALIZED (
+			SELECT o.id, o.user_id FROM notifications o WHERE o.read_at IS NULL AND o.id IN (
+				SELECT l.id FROM n CROSS JOIN LATERAL (
+					SELECT m.id FROM (
+						SELECT id, kind, process, created_at FROM notifications WHERE user_id = n.user_id AND read_at IS NULL ORDER BY id DESC LIMIT 20
+					) m WHERE m.kind = '`+warned+`' AND m.process = $1 AND m.created_at > $3::timestamptz - interval '5 minutes'
+					ORDER BY m.id DESC LIMIT 1) l)
+			ORDER BY o.id FOR UPDATE OF o
+		), merged AS (
+			UPDATE notifications o SET data = o.data || jsonb_build_object(
+				'count', (coalesce((o.data ->> 'count')::int, 1) + coalesce((n.data ->> 'count')::int, 1))::text,
+				'numbers', (SELECT string_agg(DISTINCT number, ', ') FROM unnest(
+					string_to_array(coalesce(o.data ->> 'numbers', o.data ->> 'number'), ', ') || (n.data ->> 'number')) number))
+			FROM held JOIN n USING (user_id) WHERE o.id = held.id RETURNING o.user_id
+		)
+		INSERT INTO notifications (id, user_id, kind, process, subject_id, data, key, created_at)
+		SELECT n.id, n.user_id, '`+warned+`', $1, $2, n.data, n.key, $3 FROM n
+		WHERE NOT EXISTS (SELECT FROM merged WHERE merged.user_id = n.user_id)
+		ON CONFLICT (key) DO NOTHING`,
+		models.ComplaintProcess, step.State.ID, step.State.UpdatedAt, freshIDs(len(r.ids)), r.users, r.json(), r.keys)
+}
+
+// userMail makes the e-mails to users who have an address.
+func (w *writer) userMail(step *models.CaseStep, r *rowsOfNotices) {
+	if !w.email || len(r.ids) == 0 {
+		return
+	}
+	w.batch.Queue(`INSERT INTO deliveries (id, subject_id, step_seq, channel, user_id, kind, data, not_before, created_at)
+		SELECT n.id, $1, $2, 'email', u.id, n.kind, n.data::jsonb, n.not_before, $3
+		FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[]) n(id, user_id, kind, data, not_before)
+		JOIN users u ON u.id = n.user_id WHERE u.email <> '' AND u.active
+		ON CONFLICT (id) DO NOTHING`,
+		step.State.ID, step.State.Seq, step.State.UpdatedAt, r.ids, r.users, r.kinds, r.json(), r.notBefore).Exec(w.counts(step))
+}
+
+// webhooks makes one message per fact and endpoint that wants it; to names the users whom the fact was told, by comma.
+func (w *writer) webhooks(step *models.CaseStep, r *rowsOfNotices) {
+	if len(r.ids) == 0 {
+		return
+	}
+	w.batch.Queue(`INSERT INTO deliveries (id, subject_id, step_seq, channel, webhook_id, kind, data, not_before, created_at)
+		SELECT n.id || '_' || split_part(h.id, '_', 2), $1, $2, 'webhook', h.id, n.kind, n.data::jsonb, n.not_before, $3
+		FROM webhooks h CROSS JOIN unnest($4::text[], $5::text[], $6::text[], $7::timestamptz[]) n(id, kind, data, not_before)
+		WHERE h.kinds = '[]' OR h.kinds ? n.kind
+		ON CONFLICT (id) DO NOTHING`,
+		step.State.ID, step.State.Seq, step.State.UpdatedAt, r.ids, r.kinds, r.json(), r.notBefore).Exec(w.counts(step))
+}
+
+// clientMail makes the e-mails to the complainants, each address once.
+func (w *writer) clientMail(step *models.CaseStep, r *rowsOfNotices) {
+	if !w.email || len(r.ids) == 0 {
+		return
+	}
+	w.batch.Queue(`INSERT INTO deliveries (id, subject_id, step_seq, channel, contact_email, kind, data, not_before, created_at)
+		SELECT n.id || '_' || md5(c.email), $1, $2, 'email', c.email, n.kind, n.data::jsonb, n.not_before, $3
+		FROM unnest($4::text[], $5::text[], $6::text[], $7::timestamptz[]) n(id, kind, data, not_before)
+		CROSS JOIN (
+			SELECT contact ->> 'email' AS email FROM cases WHERE id = $1
+			UNION SELECT contact ->> 'email' FROM case_contacts WHERE case_id = $1) c
+		WHERE c.email <> ''
+		ON CONFLICT (id) DO NOTHING`,
+		step.State.ID, step.State.Seq, step.State.UpdatedAt, r.ids, r.kinds, r.json(), r.notBefore).Exec(w.counts(step))
+}
+
+func (w *writer) counts(step *models.CaseStep) func(pgconn.CommandTag) error {
+	caseID := step.State.ID
+	return func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() > 0 {
+			w.mail[caseID] = true
+		}
+		return nil
+	}
+}

@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// The number of rows of a page: when none is asked for, and at most.
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+// encodeCursor makes the opaque cursor of a page that ended with the row of that key.
+func encodeCursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
+
+// decodeCursor returns the key at which a page ended, empty for the first page; malformed for anything that is no cursor.
+func decodeCursor(cursor string) (string, error) {
+	key, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(key) > 200 || strings.ContainsFunc(string(key), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errs.Wrap(err, errs.Malformed, "cursor")
+	}
+	return string(key), nil
+}
+
+func limitOf(p models.Page) int {
+	if p.Limit <= 0 {
+		return defaultLimit
+	}
+	return min(p.Limit, maxLimit)
+}
+
+// order is the direction of a list. Identifiers sort by time, so it is also oldest or newest first.
+type order bool
+
+const (
+	ascending  order = false
+	descending order = true
+)
+
+// list returns a page of the rows that the query finds, in the order of their id, and the cursor of the next page, empty
+// on the last. A row is on exactly one page, however many rows are made between two calls.
+func list[T any](ctx context.Context, q gorm.ChainInterface[T], p models.Page, dir order, id func(T) string) ([]T, string, error) {
+	after, err := decodeCursor(p.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if after != "" {
+		if dir == descending {
+			q = q.Where("id < ?", after)
+		} else {
+			q = q.Where("id > ?", after)
+		}
+	}
+	limit := limitOf(p)
+	rows, err := q.Order(clause.OrderByColumn{Column: clause.Column{Name: "id"}, Desc: bool(dir)}).Limit(limit + 1).Find(ctx)
+	if err != nil {
+		return nil, "", mapped(err)
+	}
+	if len(rows) <= limit {
+		return rows, "", nil
+	}
+	rows = rows[:limit]
+	return rows, encodeCursor(id(rows[limit-1])), nil
+}
+
+// all begins a query over a table.
+func all[T any](db *gorm.DB) gorm.ChainInterface[T] { return gorm.G[T](db).Where("true") }

@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// User returns one user; not_found when there is none.
+func (s *Store) User(ctx context.Context, id string) (models.User, error) {
+	return find[models.User](ctx, s.db, id)
+}
+
+// Users lists users, the first made first.
+func (s *Store) Users(ctx context.Context, f models.UserFilter, p models.Page) ([]models.User, string, error) {
+	q := all[models.User](s.db)
+	if f.TeamID != "" {
+		q = q.Where("team_id = ?", f.TeamID)
+	}
+	if f.Role != "" {
+		q = q.Where("roles @> to_jsonb(CAST(? AS text))", f.Role)
+	}
+	if f.Active != nil {
+		q = q.Where("active = ?", *f.Active)
+	}
+	if f.Username != "" {
+		q = q.Where("lower(username) = lower(?)", f.Username)
+	}
+	return list(ctx, q, p, ascending, func(u models.User) string { return u.ID })
+}
+
+// CreateUser stores a new user, with the hash of the password; an empty password makes one who cannot log in by
+// password. When the id exists already the stored user is returned. Errors: conflict users.username_taken, in any case
+// of letters; invalid when the team or the manager is unknown.
+func (s *Store) CreateUser(ctx context.Context, u models.User, password string) (models.User, error) {
+	if stored, err := s.User(ctx, u.ID); errs.CodeOf(err) != errs.NotFound { // before the hash, which is dear
+		return stored, err
+	}
+	u.PasswordHash = ""
+	if password != "" {
+		hash, err := s.passwords.Hash(ctx, password)
+		if err != nil {
+			return models.User{}, mapped(err)
+		}
+		u.PasswordHash = hash
+	}
+	u.Version, u.FailedLogins, u.LockedUntil = 1, 0, nil
+	if u.Roles == nil {
+		u.Roles = []models.Role{}
+	}
+	u, err := create(ctx, s.db, u, u.ID)
+	s.forget()
+	return u, err
+}
+
+// UpdateUser writes a user whose Version is the stored one, and returns the new row. A password that is not empty
+// replaces the old one, ends the user's sessions and any lock-out. It can make a user active again but not inactive:
+// that is Deactivate's, which leaves nothing without an owner. Errors: not_found; precondition_failed; conflict
+// users.username_taken; invalid when the team or the manager is unknown, or the reporting line would be a circle.
+func (s *Store) UpdateUser(ctx context.Context, u models.User, password string) (models.User, error) {
+	columns := []string{"username", "display_name", "email", "locale", "time_zone", "roles", "team_id", "manager_id"}
+	if u.Active {
+		columns = append(columns, "active")
+	}
+	if password != "" {
+		hash, err := s.passwords.Hash(ctx, password)
+		if err != nil {
+			return models.User{}, mapped(err)
+		}
+		u.PasswordHash, u.FailedLogins, u.LockedUntil = hash, 0, nil
+		columns = append(columns, "password_hash", "failed_logins", "locked_until")
+	}
+	if u.Roles == nil {
+		u.Roles = []models.Role{}
+	}
+	version := u.Version
+	u.Version++
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		if err := checkLine(tx, u.ID, u.ManagerID); err != nil {
+			return err
+		}
+		if password != "" {
+			if err := endTokens(tx, u.ID, s.now(), kindSession); err != nil {
+				return err
+			}
+		}
+		return update(ctx, tx, &u, u.ID, version, columns...)
+	})
+	s.forget()
+	if err != nil {
+		return models.User{}, err
+	}
+	return u, nil
+}
+
+// checkLine refuses a manager who reports to the user, over however many others: an escalation would run in a circle.
+func checkLine(tx *gorm.DB, userID string, managerID *string) error {
+	if managerID == nil {
+		return nil
+	}
+	if err := hold(tx, "reporting_lines"); err != nil { // two changes that are right alone may make a circle together
+		return err
+	}
+	var circle bool
+	err := tx.Raw(`WITH RECURSIVE line AS (
+			SELECT id, manager_id FROM users WHERE id = ?
+			UNION SELECT u.id, u.manager_id FROM users u JOIN line ON u.id = line.manager_id
+		) SELECT EXISTS (SELECT FROM line WHERE id = ?)`, *managerID, userID).Scan(&circle).Error
+	if err != nil {
+		return err
+	}
+	if circle {
+		return errs.NewInvalid(errs.Field{Field: "manager_id", Code: "circle"})
+	}
+	return nil
+}
+
+// endTokens revokes the tokens of a user that are of the kinds.
+func endTokens(tx *gorm.DB, userID string, at time.Time, kinds ...string) error {
+	return tx.Model(&models.Token{}).Where("user_id = ? AND revoked_at IS NULL AND kind IN ?", userID, kinds).
+		UpdateColumn("revoked_at", at).Error
+}
+
+// Team returns one team; not_found when there is none.
+func (s *Store) Team(ctx context.Context, id string) (models.Team, error) {
+	return find[models.Team](ctx, s.db, id)
+}
+
+// Teams lists teams, the first made first.
+func (s *Store) Teams(ctx context.Context, p models.Page) ([]models.Team, string, error) {
+	return list(ctx, all[models.Team](s.db), p, ascending, func(t models.Team) string { return t.ID })
+}
+
+// CreateTeam stores a new team, or returns the stored one when the id exists already. Errors: conflict
+// teams.name_taken; invalid when the supervisor is unknown.
+func (s *Store) CreateTeam(ctx context.Context, t models.Team) (models.Team, error) {
+	t.Version = 1
+	t, err := create(ctx, s.db, t, t.ID)
+	s.forget()
+	return t, err
+}
+
+// UpdateTeam writes a team whose Version is the stored one, and returns the new row. Errors: not_found;
+// precondition_failed; conflict teams.name_taken; invalid when the supervisor is unknown.
+func (s *Store) UpdateTeam(ctx context.Context, t models.Team) (models.Team, error) {
+	version := t.Version
+	t.Version++
+	err := update(ctx, s.db, &t, t.ID, version, "name", "supervisor_id", "calendar_id")
+	s.forget()
+	if err != nil {
+		return models.Team{}, err
+	}
+	return t, nil
+}
+
+// Deputies lists the rules of a user, of all users when userID is empty, the first made first; past ones too.
+func (s *Store) Deputies(ctx context.Context, userID string, p models.Page) ([]models.Deputy, string, error) {
+	q := all[models.Deputy](s.db)
+	if userID != "" {
+		q = q.Where("user_id = ?", userID)
+	}
+	return list(ctx, q, p, ascending, func(d models.Deputy) string { return d.ID })
+}
+
+// Deputy returns one rule; not_found when there is none.
+func (s *Store) Deputy(ctx context.Context, id string) (models.Deputy, error) {
+	return find[models.Deputy](ctx, s.db, id)
+}
+
+// CreateDeputy stores a new rule, or returns the stored one when the id exists already. Errors: invalid when a user is
+// unknown or is their own deputy (field deputy_id), or the window ends before it begins (field until).
+func (s *Store) CreateDeputy(ctx context.Context, d models.Deputy) (models.Deputy, error) {
+	if d.Processes == nil {
+		d.Processes = []string{}
+	}
+	d, err := create(ctx, s.db, d, d.ID)
+	s.forget()
+	return d, err
+}
+
+// DeleteDeputy ends a rule and returns what it was; not_found when there is none.
+func (s *Store) DeleteDeputy(ctx context.Context, id string) (models.Deputy, error) {
+	var gone []models.Deputy
+	err := s.db.WithContext(ctx).Clauses(clause.Returning{}).Where("id = ?", id).Delete(&gone).Error
+	s.forget()
+	if err != nil {
+		return models.Deputy{}, mapped(err)
+	}
+	if len(gone) == 0 {
+		return models.Deputy{}, notFound()
+	}
+	return gone[0], nil
+}

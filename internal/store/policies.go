@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"strconv"
+
+	"gorm.io/gorm"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// LatestPolicy returns the version in force; not_found when none was published.
+func (s *Store) LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error) {
+	return latest(ctx, gorm.G[models.PolicyVersion](s.db).Where("kind = ?", kind))
+}
+
+// Policy returns one version; not_found when there is none.
+func (s *Store) Policy(ctx context.Context, kind string, version int) (models.PolicyVersion, error) {
+	v, err := gorm.G[models.PolicyVersion](s.db).Where("kind = ? AND version = ?", kind, version).Take(ctx)
+	return v, mapped(err)
+}
+
+// PolicyVersions lists the versions of a kind, the newest first.
+func (s *Store) PolicyVersions(ctx context.Context, kind string, p models.Page) ([]models.PolicyVersion, string, error) {
+	q := gorm.G[models.PolicyVersion](s.db).Where("kind = ?", kind)
+	return versions(ctx, q, p, func(v models.PolicyVersion) int { return v.Version })
+}
+
+// PublishPolicy stores the body under the next version number of its kind, and returns it with the number. Who names a
+// Version means that one: precondition_failed when it is not the next.
+func (s *Store) PublishPolicy(ctx context.Context, v models.PolicyVersion) (models.PolicyVersion, error) {
+	if v.PublishedAt.IsZero() {
+		v.PublishedAt = s.now()
+	}
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		var err error
+		if v.Version, err = nextVersion(tx, "policy_versions", "kind", v.Kind, v.Version); err != nil {
+			return err
+		}
+		return tx.Create(&v).Error
+	})
+	if err != nil {
+		return models.PolicyVersion{}, err
+	}
+	return v, nil
+}
+
+// LatestCalendar returns the version in force; not_found when none was published.
+func (s *Store) LatestCalendar(ctx context.Context, id string) (models.CalendarVersion, error) {
+	return latest(ctx, gorm.G[models.CalendarVersion](s.db).Where("id = ?", id))
+}
+
+// Calendar returns one version; not_found when there is none.
+func (s *Store) Calendar(ctx context.Context, id string, version int) (models.CalendarVersion, error) {
+	v, err := gorm.G[models.CalendarVersion](s.db).Where("id = ? AND version = ?", id, version).Take(ctx)
+	return v, mapped(err)
+}
+
+// CalendarIDs lists the calendars that have a published version, sorted.
+func (s *Store) CalendarIDs(ctx context.Context) ([]string, error) {
+	ids := []string{}
+	err := s.db.WithContext(ctx).Model(&models.CalendarVersion{}).Where("version = 1").Order("id").Pluck("id", &ids).Error
+	return ids, mapped(err)
+}
+
+// CalendarVersions lists the versions of a calendar, the newest first.
+func (s *Store) CalendarVersions(ctx context.Context, id string, p models.Page) ([]models.CalendarVersion, string, error) {
+	q := gorm.G[models.CalendarVersion](s.db).Where("id = ?", id)
+	return versions(ctx, q, p, func(v models.CalendarVersion) int { return v.Version })
+}
+
+// PublishCalendar stores the body under the next version number of its id, and returns it with the number. Who names a
+// Version means that one: precondition_failed when it is not the next.
+func (s *Store) PublishCalendar(ctx context.Context, v models.CalendarVersion) (models.CalendarVersion, error) {
+	if v.PublishedAt.IsZero() {
+		v.PublishedAt = s.now()
+	}
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		var err error
+		if v.Version, err = nextVersion(tx, "calendar_versions", "id", v.ID, v.Version); err != nil {
+			return err
+		}
+		return tx.Create(&v).Error
+	})
+	if err != nil {
+		return models.CalendarVersion{}, err
+	}
+	return v, nil
+}
+
+// nextVersion gives the number of the next publication, which must be the wanted one unless that is 0. Until the
+// transaction ends, nobody else gets a number.
+func nextVersion(tx *gorm.DB, table, column, name string, wanted int) (int, error) {
+	if err := hold(tx, table+"/"+name); err != nil {
+		return 0, err
+	}
+	var last int
+	err := tx.Table(table).Where(map[string]any{column: name}).Select("coalesce(max(version), 0)").Scan(&last).Error
+	if err == nil && wanted != 0 && wanted != last+1 {
+		return 0, stale()
+	}
+	return last + 1, err
+}
+
+func latest[T any](ctx context.Context, q gorm.ChainInterface[T]) (T, error) {
+	v, err := q.Order("version DESC").Take(ctx)
+	return v, mapped(err)
+}
+
+// versions returns a page, the newest first; its cursor is the number of the last one.
+func versions[T any](ctx context.Context, q gorm.ChainInterface[T], p models.Page, number func(T) int) ([]T, string, error) {
+	before, err := decodeCursor(p.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if before != "" {
+		n, err := strconv.Atoi(before)
+		if err != nil {
+			return nil, "", errs.Wrap(err, errs.Malformed, "cursor")
+		}
+		q = q.Where("version < ?", n)
+	}
+	limit := limitOf(p)
+	rows, err := q.Order("version DESC").Limit(limit + 1).Find(ctx)
+	if err != nil {
+		return nil, "", mapped(err)
+	}
+	if len(rows) <= limit {
+		return rows, "", nil
+	}
+	rows = rows[:limit]
+	return rows, encodeCursor(strconv.Itoa(number(rows[limit-1]))), nil
+}

@@ -1,0 +1,142 @@
+// Package temporalx is all that knows the engine's client: connecting, sealing payloads, sending commands and telling
+// the engine's failures apart.
+package temporalx
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+)
+
+// How long a command may take: to be accepted by its process, and then to be answered.
+const (
+	acceptWithin = 10 * time.Second
+	answerWithin = 15 * time.Second
+	startTimeout = 12 * time.Second
+)
+
+// Options says where the engine is.
+type Options struct {
+	Address   string
+	Namespace string
+	Keys      *Keyring // nil: payloads in clear
+	Log       *slog.Logger
+}
+
+// Dial returns a client that connects when it is first used, so that the API starts while the engine is down.
+func Dial(o Options) (client.Client, error) {
+	var dc converter.DataConverter = DataConverter(o.Keys)
+	return client.NewLazyClient(client.Options{
+		HostPort: o.Address, Namespace: o.Namespace, DataConverter: dc, Logger: log.NewStructuredLogger(o.Log),
+		FailureConverter: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: dc, EncodeCommonAttributes: o.Keys != nil}),
+	})
+}
+
+// Engine sends commands to processes by the engine's client.
+type Engine struct {
+	client    client.Client
+	taskQueue string
+}
+
+// NewEngine returns an Engine whose processes run on the task queue.
+func NewEngine(c client.Client, taskQueue string) *Engine {
+	return &Engine{client: c, taskQueue: taskQueue}
+}
+
+// Start starts the process with its first command, or finds it running, and waits for the command's answer. The same
+// update id gets the same answer, also when the process was started before.
+func (e *Engine) Start(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd, out any) error {
+	start := e.client.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
+		ID: workflowID, TaskQueue: e.taskQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+	}, workflowType, input)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	handle, err := e.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: start,
+		UpdateOptions: client.UpdateWorkflowOptions{
+			WorkflowID: workflowID, UpdateID: updateID, UpdateName: name, Args: []any{cmd}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		},
+	})
+	if err != nil {
+		return callError(err, errs.Unavailable)
+	}
+	return callError(handle.Get(ctx, out), errs.Pending)
+}
+
+// Update sends a command to a running process and waits for its answer, in two steps: until the process has accepted it
+// a time-out means that it is safe to repeat; from then on the command is pending.
+func (e *Engine) Update(ctx context.Context, workflowID, name, updateID string, cmd, out any) error {
+	accept, cancel := context.WithTimeout(ctx, acceptWithin)
+	defer cancel()
+	handle, err := e.client.UpdateWorkflow(accept, client.UpdateWorkflowOptions{
+		WorkflowID: workflowID, UpdateID: updateID, UpdateName: name, Args: []any{cmd}, WaitForStage: client.WorkflowUpdateStageAccepted,
+	})
+	if err != nil {
+		return callError(err, errs.Unavailable)
+	}
+	answer, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return callError(handle.Get(answer, out), errs.Pending)
+}
+
+// Signal tells a running process a fact; a process that is over is not_found.
+func (e *Engine) Signal(ctx context.Context, workflowID, name string, arg any) error {
+	ctx, cancel := context.WithTimeout(ctx, acceptWithin)
+	defer cancel()
+	return callError(e.client.SignalWorkflow(ctx, workflowID, "", name, arg), errs.Unavailable)
+}
+
+// Check reports whether the engine can be reached.
+func (e *Engine) Check(ctx context.Context) error {
+	_, err := e.client.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return callError(err, errs.Unavailable)
+}
+
+// callError tells the engine's failures apart: what the process answered, a process that is not there, and an engine
+// that cannot be reached or did not answer in time (onTimeout).
+func callError(err error, onTimeout errs.Code) error {
+	if err == nil {
+		return nil
+	}
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		if app.Type() == "AcceptedUpdateCompletedWorkflow" {
+			return errs.Wrap(err, errs.ProcessClosed, "process_closed")
+		}
+		return FromTemporal(err)
+	}
+	var notFound *serviceerror.NotFound
+	var exists *serviceerror.WorkflowExecutionAlreadyStarted
+	var exhausted *serviceerror.ResourceExhausted
+	var timeout *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	var deadline *serviceerror.DeadlineExceeded
+	switch {
+	case errors.As(err, &notFound):
+		return errs.Wrap(err, errs.NotFound, "process_unknown")
+	case errors.As(err, &exists):
+		return errs.Wrap(err, errs.ProcessClosed, "process_closed")
+	case errors.As(err, &exhausted):
+		e := errs.Wrap(err, errs.RateLimited, "rate_limited")
+		e.RetryAfter = time.Second
+		return e
+	case errors.As(err, &timeout), errors.As(err, &deadline), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		if onTimeout == errs.Pending {
+			return errs.Wrap(err, errs.Pending, "pending")
+		}
+	}
+	e := errs.Wrap(err, errs.Unavailable, "unavailable.engine")
+	e.RetryAfter = 2 * time.Second
+	return e
+}

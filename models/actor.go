@@ -1,0 +1,36 @@
+package models
+
+import "slices"
+
+// Person is what a rule needs to know of somebody: who they are, where they stand, what they may do.
+type Person struct {
+	ID         string   `json:"id"`
+	TeamID     string   `json:"team_id,omitempty"`
+	Roles      []Role   `json:"roles,omitempty"`
+	Supervises []string `json:"supervises,omitempty"` // ids of the teams whose supervisor they are
+}
+
+// Actor is the person who asks, with those for whom they are a deputy in force.
+type Actor struct {
+	Person
+	ActsFor []Person `json:"acts_for,omitempty"` // in a fixed order
+}
+
+// Meta travels inside every command: it is the authority on who acted, under which request.
+// RequestID is the command's identifier: the same one is applied once.
+type Meta struct {
+	Actor     Actor  `json:"actor"`
+	RequestID string `json:"request_id"`
+	TraceID   string `json:"trace_id,omitempty"` // the X-Request-ID of the call, for the timeline and logs
+}
+
+// System is the actor of what the process does by rule.
+const System = "system"
+
+// May reports whether the person has the permission.
+func (p Person) May(perm Permission) bool { return May(p.Roles, perm) }
+
+// Leads reports whether the person supervises the team.
+func (p Person) Leads(teamID string) bool {
+	return teamID != "" && slices.Contains(p.Supervises, teamID)
+}

@@ -1,0 +1,99 @@
+package models
+
+import "slices"
+
+// Role is what a user is for the product.
+type Role string
+
+// The roles.
+const (
+	RoleStaff          Role = "staff"
+	RoleAccountManager Role = "account_manager"
+	RoleReceptionClerk Role = "reception_clerk"
+	RoleServiceAgent   Role = "service_agent"
+	RoleSupervisor     Role = "supervisor"
+	RoleManager        Role = "manager"
+	RoleDirector       Role = "director"
+	RoleFinance        Role = "finance"
+	RoleScheduler      Role = "scheduler" // a machine
+	RoleAuditor        Role = "auditor"   // reads all, changes nothing
+	RoleAdmin          Role = "admin"
+)
+
+// Permission is one thing that a role may do. Row rules narrow it further.
+type Permission string
+
+// The permissions.
+const (
+	PermCaseCreate     Permission = "case.create"
+	PermCaseReadAll    Permission = "case.read_all"  // every case, not only one's own and one's team's
+	PermCaseWork       Permission = "case.work"      // take part in cases: the case itself says who may do what
+	PermCaseSupervise  Permission = "case.supervise" // what a supervisor may do, in the teams one supervises
+	PermCaseOversee    Permission = "case.oversee"   // what a supervisor may do, in every team
+	PermClientRead     Permission = "client.read"
+	PermClientWrite    Permission = "client.write"
+	PermPeopleRead     Permission = "people.read"
+	PermPeopleWrite    Permission = "people.write"
+	PermTokenCreate    Permission = "token.create"
+	PermDeputyOwn      Permission = "deputy.own" // name one's own deputies
+	PermDeputyAny      Permission = "deputy.any"
+	PermPolicyRead     Permission = "policy.read"
+	PermPolicyPublish  Permission = "policy.publish"
+	PermKnowledgeRead  Permission = "knowledge.read"
+	PermWebhookManage  Permission = "webhook.manage"
+	PermCodecUse       Permission = "codec.use" // read payloads in the engine's UI in clear
+	PermNotificationMe Permission = "notification.own"
+)
+
+// everyone is what each person with a login may do.
+var everyone = []Permission{PermPeopleRead, PermClientRead, PermPolicyRead, PermKnowledgeRead, PermNotificationMe}
+
+// worker is what each person who takes part in cases may do.
+var worker = append(slices.Clone(everyone), PermCaseCreate, PermCaseWork, PermDeputyOwn)
+
+// permissions is the role table: the one place that says which role may do what.
+var permissions = map[Role][]Permission{
+	RoleStaff:          worker,
+	RoleAccountManager: append(slices.Clone(worker), PermClientWrite),
+	RoleReceptionClerk: worker,
+	RoleServiceAgent:   worker,
+	RoleFinance:        worker,
+	RoleSupervisor:     append(slices.Clone(worker), PermCaseSupervise, PermClientWrite),
+	RoleManager:        append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny),
+	RoleDirector:       append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny),
+	RoleScheduler:      {PermNotificationMe},
+	RoleAuditor:        append(slices.Clone(everyone), PermCaseReadAll),
+	RoleAdmin: append(slices.Clone(everyone), PermCaseCreate, PermCaseReadAll, PermPeopleWrite, PermTokenCreate, PermDeputyAny,
+		PermClientWrite, PermPolicyPublish, PermWebhookManage, PermCodecUse),
+}
+
+// ValidRole reports whether r is a role of the product.
+func ValidRole(r Role) bool { _, ok := permissions[r]; return ok }
+
+// Roles lists all roles in a fixed order.
+func Roles() []Role {
+	return []Role{
+		RoleStaff, RoleAccountManager, RoleReceptionClerk, RoleServiceAgent, RoleSupervisor, RoleManager,
+		RoleDirector, RoleFinance, RoleScheduler, RoleAuditor, RoleAdmin,
+	}
+}
+
+// PermissionsOf returns what the roles may do together, sorted, each once.
+func PermissionsOf(roles []Role) []Permission {
+	var all []Permission
+	for _, r := range roles {
+		all = append(all, permissions[r]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// May reports whether one of the roles has the permission.
+func May(roles []Role, p Permission) bool {
+	for _, r := range roles {
+		if slices.Contains(permissions[r], p) {
+			return true
+		}
+	}
+	return false
+}

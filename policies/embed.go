@@ -1,0 +1,9 @@
+// Package policies carries the default documents that ship with the product: working calendars and policies.
+package policies
+
+import "embed"
+
+// FS holds the documents by their paths in this folder, e.g. "calendars/cn.yaml" and "sla/default.yaml".
+//
+//go:embed calendars/*.yaml sla/*.yaml
+var FS embed.FS

@@ -1,0 +1,89 @@
+// Package worker builds the engine's workers: what they run, how much of it at once, and how errors leave them.
+package worker
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/mcrflow/mcrflow/activities"
+	"github.com/mcrflow/mcrflow/models"
+	"github.com/mcrflow/mcrflow/workflows"
+)
+
+// Options bound what a worker does at once.
+type Options struct {
+	// WorkflowPollers is how many polls for workflow tasks run at once; timers are late when they are too few. It grows
+	// with the partitions of the task queue.
+	WorkflowPollers int
+	// CachedProcesses is how many processes stay in memory between their steps.
+	CachedProcesses int
+	// MessagesPerSecond is the rate at which messages leave the product, for this worker.
+	MessagesPerSecond float64
+	// StopTimeout is how long running steps may take to finish when the worker stops.
+	StopTimeout time.Duration
+	// OnFatalError is told when the worker cannot go on.
+	OnFatalError func(error)
+}
+
+// Activities are what the processes call.
+type Activities struct {
+	Complaint     *activities.Complaint
+	Notifications *activities.Notifications
+}
+
+// Worker runs the processes and sends the messages.
+type Worker struct {
+	processes sdkworker.Worker
+	messages  sdkworker.Worker
+}
+
+// New returns a worker on the client. Call it once per process: the cache of processes is shared by all its workers.
+func New(c client.Client, a Activities, o Options) *Worker {
+	sdkworker.SetStickyWorkflowCacheSize(o.CachedProcesses)
+	base := sdkworker.Options{
+		WorkerStopTimeout: o.StopTimeout, OnFatalError: o.OnFatalError, Interceptors: []interceptor.WorkerInterceptor{&typedErrors{}},
+	}
+	p := base
+	p.MaxConcurrentWorkflowTaskPollers = o.WorkflowPollers
+	p.MaxConcurrentActivityTaskPollers = 2
+	m := base
+	m.DisableWorkflowWorker = true
+	m.WorkerActivitiesPerSecond = o.MessagesPerSecond
+	w := &Worker{processes: sdkworker.New(c, models.ComplaintTaskQueue, p), messages: sdkworker.New(c, models.NotificationTaskQueue, m)}
+	Register(w.processes)
+	w.processes.RegisterActivity(a.Complaint)
+	w.messages.RegisterActivity(a.Notifications)
+	return w
+}
+
+// Registry is where processes are registered: a worker, a replayer or a test environment.
+type Registry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}
+
+// Register registers every process under its name on the wire.
+func Register(r Registry) {
+	r.RegisterWorkflowWithOptions(workflows.Complaint, workflow.RegisterOptions{Name: models.ComplaintType})
+}
+
+// Start begins to work.
+func (w *Worker) Start() error {
+	if err := w.processes.Start(); err != nil {
+		return err
+	}
+	if err := w.messages.Start(); err != nil {
+		w.processes.Stop()
+		return err
+	}
+	return nil
+}
+
+// Stop lets running steps finish, within StopTimeout.
+func (w *Worker) Stop() {
+	w.messages.Stop()
+	w.processes.Stop()
+}
