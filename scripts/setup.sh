@@ -79,7 +79,7 @@ check_postgres() {
 	local downloads="${XDG_CACHE_HOME:-$HOME/.cache}/mcrflow/postgresql"
 	[[ $EUID -eq 0 ]] && downloads=/var/cache/mcrflow/postgresql
 	compgen -G "$downloads/*/bin/postgres" >/dev/null && return
-	if have curl && ! curl --silent --fail --head --max-time 10 "$postgres_archive" >/dev/null; then
+	if have curl && ! curl --silent --head --max-time 10 "$postgres_archive" >/dev/null; then
 		fail "PostgreSQL $postgres_minimum or later is missing and cannot be downloaded from $postgres_archive." \
 			"Install the package postgresql (Debian, Ubuntu), postgresql-server (Fedora) or postgresql@17 (Homebrew)"
 	fi

@@ -46,3 +46,6 @@ func (i *typedWorkflow) ExecuteUpdate(ctx workflow.Context, in *interceptor.Upda
 	out, err := i.Next.ExecuteUpdate(ctx, in)
 	return out, temporalx.ToTemporal(err)
 }
+
+// TypedErrors returns the interceptor by which every error leaves a process with its code; tests use it too.
+func TypedErrors() interceptor.WorkerInterceptor { return &typedErrors{} }

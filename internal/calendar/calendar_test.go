@@ -185,7 +185,7 @@ func TestOutside_the_years_1_to_9999_nothing_is_open(t *testing.T) {
 	require.ErrorIs(t, err, calendar.ErrNoWorkingTime)
 	_, err = c.AddDays(end, 1)
 	require.ErrorIs(t, err, calendar.ErrNoWorkingTime)
-	for _, sec := range []int64{1 << 60, 1 << 62, 1<<63 - 1, -1 << 60, -1 << 62, -1 << 63} {
+	for _, sec := range []int64{1 << 60, 1 << 62, 1<<63 - 1, 1<<63 - 1 - 62135596800, 1<<63 - 1e7, -1 << 60, -1 << 62, -1 << 63, -1<<63 + 62135596800, -1<<63 + 1e7} {
 		far := time.Unix(sec, 0)
 		require.False(t, c.Open(far))
 		_, err = c.NextOpen(far)

@@ -74,7 +74,9 @@ func TestLadderMayBeginAfterTheBreach(t *testing.T) {
 func TestEveryRungOfOneInstantIsTold(t *testing.T) {
 	t.Parallel()
 	r := Rules{Calendar: office, Ladder: []Rung{
-		warnRung, supervisorRung, {On: OnWarning, Notify: []string{"backup"}}, {On: OnBreach, Notify: []string{"quality"}},
+		warnRung, supervisorRung,
+		{On: OnWarning, Notify: []string{"backup"}},
+		{On: OnBreach, Notify: []string{"quality"}},
 		{On: OnBreach, After: hours(1), Clock: Elapsed, Notify: []string{"duty"}},
 	}}
 	s := begin(t, fourHours, march("06 13:00"), r)
