@@ -117,6 +117,9 @@ func caseHandlers() map[CaseAction]func(*step) error {
 // finish numbers the step and derives what follows from the difference between the states: intervals and tasks.
 func (t *step) finish(old *CaseState) error {
 	s := t.s
+	if err := t.milestones(); err != nil {
+		return err
+	}
 	s.Seq++
 	s.UpdatedAt = t.at
 	if t.RequestID != "" {
@@ -131,6 +134,22 @@ func (t *step) finish(old *CaseState) error {
 		t.event("notified", map[string]any{"notices": t.told()})
 	}
 	t.State = *s
+	return nil
+}
+
+// milestones begins and keeps the promises that a policy ties to the events of this step.
+func (t *step) milestones() error {
+	for _, e := range slices.Clone(t.Events) {
+		if !t.s.Held() {
+			return nil
+		}
+		if err := t.stop(e.Type); err != nil {
+			return err
+		}
+		if err := t.start(e.Type); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

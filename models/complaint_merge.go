@@ -135,7 +135,7 @@ func merge(loser, survivor *step) error {
 	survivor.event("merged", map[string]any{"from": l.ID, "number": l.Number})
 	if slices.Contains(working, s.Status) {
 		for _, p := range l.Promises {
-			if err := survivor.take1(l, p); err != nil {
+			if err := survivor.inheritPromise(l, p); err != nil {
 				return err
 			}
 		}
@@ -149,8 +149,8 @@ func merge(loser, survivor *step) error {
 	return loser.cancelPromises()
 }
 
-// take1 inherits one promise of the merged case when it falls due before the survivor's own, so that nobody's wait grows.
-func (t *step) take1(from *CaseState, p sla.Promise) error {
+// inheritPromise takes over one promise of the merged case when it falls due before the survivor's own, so that nobody's wait grows.
+func (t *step) inheritPromise(from *CaseState, p sla.Promise) error {
 	if !p.Open() || p.Name == MilestoneUpdate || from.CalendarID != t.s.CalendarID || from.CalendarVersion != t.s.CalendarVersion {
 		return nil
 	}
@@ -158,7 +158,7 @@ func (t *step) take1(from *CaseState, p sla.Promise) error {
 	i := t.s.current(p.Name)
 	if i >= 0 {
 		mine := t.s.Promises[i]
-		if !mine.Open() || mine.StartedAt.Add(mine.Total).Before(p.StartedAt.Add(p.Total)) || mine.DueAt != nil && p.DueAt != nil && !p.DueAt.Before(*mine.DueAt) {
+		if !mine.Open() || !t.sooner(p, mine) {
 			return nil
 		}
 		own.Own = &mine
@@ -189,6 +189,14 @@ func (t *step) take1(from *CaseState, p sla.Promise) error {
 	return nil
 }
 
+// sooner reports whether a falls due before b; where one is paused and has no due time, what is left of them decides.
+func (t *step) sooner(a, b sla.Promise) bool {
+	if a.DueAt != nil && b.DueAt != nil {
+		return a.DueAt.Before(*b.DueAt)
+	}
+	return a.Remaining(t.at, t.rules.sla()) < b.Remaining(t.at, t.rules.sla())
+}
+
 // split undoes a merge within the window: the loser goes on as if it had never stopped, and so do the survivor's own promises.
 func split(loser, survivor *step) error {
 	l, s := loser.s, survivor.s
@@ -199,7 +207,11 @@ func split(loser, survivor *step) error {
 	if l.Over(loser.at) {
 		return errs.New(errs.ProcessClosed, "case.over", "number", l.Number, "state", string(l.Status))
 	}
-	l.Status, l.Promises, l.Waiting, l.ConfirmBy = m.Status, m.Promises, m.Waiting, m.Confirm
+	l.Status, l.Promises, l.ConfirmBy = m.Status, slices.Clone(m.Promises), m.Confirm
+	if m.Waiting != nil {
+		w := *m.Waiting // the record of the merge is the old state's
+		l.Waiting = &w
+	}
 	l.ClosedAt, l.ReopenUntil, l.Merge = nil, nil, nil
 	loser.unlinked(s.ID)
 	survivor.unlinked(l.ID)
