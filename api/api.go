@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/mcrflow/mcrflow/internal/i18n"
+	"github.com/mcrflow/mcrflow/internal/rulebook"
 )
 
 // Limits bound what one address may ask, and how long one request may take. Zero fields take the default.
@@ -102,7 +103,11 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 	(&auth{sessions: d.Sessions, now: e.now}).public(v1.Group("", e.limitLogin))
 
 	signedIn := v1.Group("", e.authenticate, e.idempotent)
-	for _, h := range resources(d, e.now) {
+	rules, err := rulebook.New(d.Policies)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range resources(d, rules, e.now) {
 		h.routes(signedIn)
 	}
 	return r, nil
@@ -112,9 +117,9 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 type resource interface{ routes(r gin.IRouter) }
 
 // resources lists all of them: one line per file.
-func resources(d Deps, now func() time.Time) []resource {
+func resources(d Deps, rules *rulebook.Book, now func() time.Time) []resource {
 	work := &cases{
-		engine: d.Engine, store: d.Cases, clients: d.Clients, people: d.People, calendars: &calendarVersions{store: d.Policies}, now: now,
+		engine: d.Engine, store: d.Cases, clients: d.Clients, people: d.People, rules: rules, now: now,
 	}
 	return []resource{
 		&auth{sessions: d.Sessions, now: now},
@@ -126,7 +131,7 @@ func resources(d Deps, now func() time.Time) []resource {
 		&webhooks{store: d.Webhooks, now: now},
 		&clients{store: d.Clients, people: d.People, now: now},
 		&policyDocuments{store: d.Policies, now: now},
-		&calendars{store: d.Policies, now: now},
+		&calendars{store: d.Policies, rules: rules, now: now},
 		work,
 		&tasks{cases: work},
 		&knowledge{store: d.Cases},

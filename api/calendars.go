@@ -12,6 +12,7 @@ import (
 	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/rulebook"
 	"github.com/mcrflow/mcrflow/internal/sla"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -19,6 +20,7 @@ import (
 // calendars serves the working calendars, as versioned documents, and the arithmetic on them.
 type calendars struct {
 	store Policies
+	rules *rulebook.Book
 	now   func() time.Time
 }
 
@@ -259,11 +261,7 @@ func (h *calendars) deadline(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	v, err := h.store.LatestCalendar(c.Request.Context(), c.Param("id"))
-	var cal *calendar.Calendar
-	if err == nil {
-		cal, err = compiled(v)
-	}
+	cal, err := h.rules.LatestCalendar(c.Request.Context(), c.Param("id"))
 	var view deadlineView
 	if err == nil {
 		view, err = deadlineOf(cal, req)
@@ -273,15 +271,6 @@ func (h *calendars) deadline(c *gin.Context) {
 		return
 	}
 	answer(c, http.StatusOK, view)
-}
-
-func compiled(v models.CalendarVersion) (*calendar.Calendar, error) {
-	doc, err := stored[calendar.Document](v.Body)
-	if err != nil {
-		return nil, err
-	}
-	doc.ID, doc.Version = v.ID, v.Version
-	return calendar.New(doc)
 }
 
 // deadlineOf does the arithmetic.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/internal/rulebook"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -25,12 +26,12 @@ const (
 // cases serves complaints and inquiries. What is read comes from the projection; what is done goes to the case's
 // process, which alone decides whether it may be done.
 type cases struct {
-	engine    Engine
-	store     Cases
-	clients   Clients
-	people    People
-	calendars *calendarVersions
-	now       func() time.Time
+	engine  Engine
+	store   Cases
+	clients Clients
+	people  People
+	rules   *rulebook.Book
+	now     func() time.Time
 }
 
 func (h *cases) routes(r gin.IRouter) {
@@ -135,11 +136,13 @@ func (h *cases) readNew(c *gin.Context, req *createCaseRequest) (models.Client, 
 		}
 	}
 	if !f.has("first_contact_id") {
-		first, err := activeUser(ctx, h.people, &f, "first_contact_id", &req.FirstContactID)
-		switch {
-		case err != nil:
-			return client, err
-		case !f.has("first_contact_id") && !models.May(first.Roles, models.PermCaseWork):
+		first := caller(c).User // known already
+		if first.ID != req.FirstContactID {
+			if first, err = activeUser(ctx, h.people, &f, "first_contact_id", &req.FirstContactID); err != nil {
+				return client, err
+			}
+		}
+		if !f.has("first_contact_id") && !models.May(first.Roles, models.PermCaseWork) {
 			f.add("first_contact_id", "takes_no_cases")
 		}
 	}

@@ -3,20 +3,10 @@ package api_test
 import (
 	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/legacy"
-	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mcrflow/mcrflow/api"
@@ -41,21 +31,17 @@ var (
 // friday is an instant on Friday, 2026-03-06, an ordinary day of the calendar "office".
 func friday(hour, minute int) time.Time { return time.Date(2026, 3, 6, hour, minute, 0, 0, time.UTC) }
 
-// caseBench is the API over a projection and an engine that the test scripts. It is 11:00 on Friday.
+// caseBench is a world with people who work on cases, and with a projection and an engine that the test scripts. It is
+// 11:00 on Friday.
 type caseBench struct {
-	t       *testing.T
-	handler http.Handler
-	engine  *scriptedEngine
-	store   *scriptedCases
-	people  *scriptedPeople
+	*world
+	engine *scriptedEngine
+	store  *scriptedCases
 }
 
 func newCaseBench(t *testing.T) *caseBench {
 	t.Helper()
-	gin.SetMode(gin.TestMode)
-	texts, err := i18n.New()
-	require.NoError(t, err)
-	b := &caseBench{t: t, engine: &scriptedEngine{}, people: newScriptedPeople()}
+	b := &caseBench{engine: &scriptedEngine{}}
 	b.store = &scriptedCases{rows: map[string]models.CaseRow{caseA: someCase(t, caseA)}, hidden: map[string]bool{}, tasks: map[string]models.TaskRow{}}
 	b.engine.start = func(caseID string, cmd models.RecordCase) {
 		row := someCase(t, caseID)
@@ -63,16 +49,35 @@ func newCaseBench(t *testing.T) *caseBench {
 		row.State.AccountableID = cmd.FirstContactID
 		b.store.rows[caseID] = row
 	}
-	b.handler, err = api.New(api.Deps{
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Texts: texts, Version: "test",
-		Now: func() time.Time { return friday(11, 0) },
-
-		Engine: b.engine, Cases: b.store, People: b.people, Clients: scriptedClients{}, Policies: officePolicies{t: t},
-		Sessions: b.people, Idempotency: &answers{known: map[string]models.IdempotencyRecord{}},
-		Database: unused{}, Deactivator: unused{}, Notifications: unused{}, Webhooks: unused{},
+	b.world = newWorld(t, func(d *api.Deps) {
+		d.Now = func() time.Time { return friday(11, 0) }
+		d.Engine, d.Cases, d.Sessions = b.engine, b.store, hotlineSessions{d.Sessions}
 	})
+	user := func(userID string, active bool, role models.Role) { // whose name, and so whose token, is their id
+		b.users.put(userID, models.User{ID: userID, Username: userID, Active: active, Roles: []models.Role{role}, TeamID: &hotline, Locale: i18n.English})
+	}
+	user(ann, true, models.RoleServiceAgent)
+	user(ben, true, models.RoleServiceAgent)
+	user(sup, true, models.RoleSupervisor)
+	user(aud, true, models.RoleAuditor)
+	user(gone, false, models.RoleServiceAgent)
+	b.clients.put(acme, models.Client{ID: acme, Name: "Acme", Class: "A", Region: "north", AccountManagerID: &sup, Version: 1})
+	body, err := json.Marshal(officeDocument)
 	require.NoError(t, err)
+	b.calendars = append(b.calendars, models.CalendarVersion{ID: "office", Version: 2, Body: body})
 	return b
+}
+
+// hotlineSessions puts everybody into the hotline, which sup supervises.
+type hotlineSessions struct{ api.Sessions }
+
+func (s hotlineSessions) Authenticate(ctx context.Context, token string) (models.Principal, error) {
+	p, err := s.Sessions.Authenticate(ctx, token)
+	p.Actor.TeamID = hotline
+	if p.User.ID == sup {
+		p.Actor.Supervises = []string{hotline}
+	}
+	return p, err
 }
 
 // someCase is a complaint that ann handles: recorded at 09:00, one hour for the answer, four for the solution.
@@ -115,69 +120,26 @@ var (
 	}}
 )
 
-// call asks as a user, and holds the answer against openapi.yaml. Further headers are name, value pairs.
-func (b *caseBench) call(user, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+// call asks as a user. Further headers are name, value pairs.
+func (b *caseBench) call(user, method, path, body string, headers ...string) *http.Response {
 	b.t.Helper()
-	req := httptest.NewRequest(method, "/api/v1"+path, strings.NewReader(body))
-	req.Header.Set("Authorization", "Bearer "+user)
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	rec := httptest.NewRecorder()
-	b.handler.ServeHTTP(rec, req)
-	fitsDocument(b.t, req, rec)
-	return rec
+	return b.do(user, method, "/api/v1"+path, body, headers...)
 }
 
-// get reads an answer of 200 into a map.
+// get reads an answer of 200.
 func (b *caseBench) get(user, path string) map[string]any {
 	b.t.Helper()
-	return decoded(b.t, b.call(user, "GET", path, ""), http.StatusOK)
+	return object(b.t, b.call(user, "GET", path, ""), http.StatusOK)
 }
 
-func decoded(t *testing.T, rec *httptest.ResponseRecorder, status int) map[string]any {
+// faultsOf lists the faults of a 422 as field:code, each of which has a text.
+func faultsOf(t *testing.T, res *http.Response) []string {
 	t.Helper()
-	require.Equal(t, status, rec.Code, rec.Body.String())
-	var v map[string]any
-	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &v))
-	return v
-}
-
-// faultsOf lists the faults of a 422 as field:code.
-func faultsOf(t *testing.T, rec *httptest.ResponseRecorder) []string {
-	t.Helper()
-	var found []string
-	for _, f := range decoded(t, rec, http.StatusUnprocessableEntity)["errors"].([]any) {
-		fault := f.(map[string]any)
-		require.NotContains(t, fault["message"], "field.", "no text for the fault")
-		found = append(found, fault["field"].(string)+":"+fault["code"].(string))
+	p := problem(t, res, http.StatusUnprocessableEntity, "invalid")
+	for _, f := range p.Errors {
+		require.NotContains(t, f.Message, "field.")
 	}
-	return found
-}
-
-var documentRouter = sync.OnceValues(func() (routers.Router, error) {
-	doc, err := openapi3.NewLoader().LoadFromFile("openapi.yaml")
-	if err != nil {
-		return nil, err
-	}
-	return legacy.NewRouter(doc)
-})
-
-// fitsDocument holds an answer against openapi.yaml.
-func fitsDocument(t *testing.T, req *http.Request, rec *httptest.ResponseRecorder) {
-	t.Helper()
-	router, err := documentRouter()
-	require.NoError(t, err)
-	route, params, err := router.FindRoute(req)
-	require.NoError(t, err, "%s %s is not in openapi.yaml", req.Method, req.URL.Path)
-	require.NoError(t, openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route},
-		Status:                 rec.Code, Header: rec.Header(), Body: io.NopCloser(strings.NewReader(rec.Body.String())),
-		Options: &openapi3filter.Options{IncludeResponseStatus: true},
-	}), rec.Body.String())
+	return p.faults()
 }
 
 // sent is one command that reached the engine.
@@ -278,104 +240,3 @@ func (s *scriptedCases) Task(_ context.Context, _ models.Actor, taskID string) (
 func (s *scriptedCases) KnowledgeArticles(context.Context, string, models.Page) ([]models.KnowledgeArticle, string, error) {
 	return s.articles, "", nil
 }
-
-// scriptedPeople are the users; whoever's id comes as the token is the caller.
-type scriptedPeople struct {
-	api.People
-	api.Sessions
-	users map[string]models.User
-}
-
-func newScriptedPeople() *scriptedPeople {
-	user := func(id string, active bool, role models.Role) models.User {
-		return models.User{ID: id, Active: active, Roles: []models.Role{role}, TeamID: &hotline, Locale: i18n.English}
-	}
-	p := &scriptedPeople{users: map[string]models.User{}}
-	for _, u := range []models.User{
-		user(ann, true, models.RoleServiceAgent), user(ben, true, models.RoleServiceAgent), user(sup, true, models.RoleSupervisor),
-		user(aud, true, models.RoleAuditor), user(gone, false, models.RoleServiceAgent),
-	} {
-		p.users[u.ID] = u
-	}
-	return p
-}
-
-func (p *scriptedPeople) User(_ context.Context, userID string) (models.User, error) {
-	u, ok := p.users[userID]
-	if !ok {
-		return u, errs.New(errs.NotFound, "not_found")
-	}
-	return u, nil
-}
-
-func (p *scriptedPeople) Authenticate(_ context.Context, token string) (models.Principal, error) {
-	u, ok := p.users[token]
-	if !ok {
-		return models.Principal{}, errs.New(errs.Unauthenticated, "unauthenticated")
-	}
-	actor := models.Actor{Person: models.Person{ID: u.ID, TeamID: hotline, Roles: u.Roles}}
-	if u.ID == sup {
-		actor.Supervises = []string{hotline}
-	}
-	return models.Principal{User: u, Actor: actor}, nil
-}
-
-// scriptedClients knows one client, of class A.
-type scriptedClients struct{ anyClients }
-
-func (scriptedClients) Client(_ context.Context, clientID string) (models.Client, error) {
-	if clientID != acme {
-		return models.Client{}, errs.New(errs.NotFound, "not_found")
-	}
-	return models.Client{ID: acme, Name: "Acme", Class: "A", Region: "north", AccountManagerID: &sup}, nil
-}
-
-// officePolicies has one calendar version.
-type officePolicies struct {
-	api.Policies
-	t *testing.T
-}
-
-func (p officePolicies) Calendar(_ context.Context, calendarID string, version int) (models.CalendarVersion, error) {
-	require.Equal(p.t, "office/2", calendarID+"/"+string(rune('0'+version)), "the pinned version")
-	body, err := json.Marshal(officeDocument)
-	return models.CalendarVersion{ID: calendarID, Version: version, Body: body}, err
-}
-
-// answers keeps the answers of POSTs.
-type answers struct {
-	mu    sync.Mutex
-	known map[string]models.IdempotencyRecord
-}
-
-func (a *answers) Claim(_ context.Context, userID, key string, fresh models.IdempotencyRecord) (models.IdempotencyRecord, bool, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	rec, seen := a.known[userID+key]
-	if !seen {
-		a.known[userID+key], rec = fresh, fresh
-	}
-	return rec, !seen, nil
-}
-
-func (a *answers) Answer(_ context.Context, userID, key string, rec models.IdempotencyRecord) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.known[userID+key] = rec
-	return nil
-}
-
-// unused stands for what these tests never call.
-type unused struct {
-	api.Health
-	api.Deactivator
-	anyNotifications
-	anyWebhooks
-}
-
-// These interfaces have a method of their own name, which a field of that name would hide.
-type (
-	anyClients       = api.Clients
-	anyNotifications = api.Notifications
-	anyWebhooks      = api.Webhooks
-)

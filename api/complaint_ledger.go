@@ -83,7 +83,7 @@ func (h *cases) ledger(c *gin.Context) {
 	}
 	var cal *calendar.Calendar
 	if err == nil {
-		cal, err = h.calendars.get(ctx, row.State.CalendarID, row.State.CalendarVersion)
+		cal, err = h.rules.Calendar(ctx, row.State.CalendarID, row.State.CalendarVersion)
 	}
 	if err != nil {
 		fail(c, err)
@@ -154,7 +154,7 @@ func (h *cases) receipt(c *gin.Context) {
 	row, err := h.visible(c)
 	var cal *calendar.Calendar
 	if err == nil {
-		cal, err = h.calendars.get(c.Request.Context(), row.State.CalendarID, row.State.CalendarVersion)
+		cal, err = h.rules.Calendar(c.Request.Context(), row.State.CalendarID, row.State.CalendarVersion)
 	}
 	if err != nil {
 		fail(c, err)

@@ -102,7 +102,7 @@ func TestCasesAreFiltered(t *testing.T) {
 		"?state=new": 422, "?type=praise": 422, "?priority=P9": 422, "?assignee_id=ann": 422, "?client_id=" + ann: 422, "?limit=0": 422,
 		"?breached=perhaps": 400, "?due_before=friday": 400, "?colour=red": 400, "?limit=ten": 400,
 	} {
-		require.Equal(t, status, b.call(ann, "GET", "/cases"+query, "").Code, query)
+		require.Equal(t, status, b.call(ann, "GET", "/cases"+query, "").StatusCode, query)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestTimelineIsReadInPages(t *testing.T) {
 	require.Equal(t, ben, last[0].(map[string]any)["on_behalf_of"])
 	require.Equal(t, map[string]any{"seq": 5.0, "at": "2026-03-06T09:04:00.000Z", "type": "noted", "actor": "system", "on_behalf_of": nil, "data": map[string]any{}}, last[1])
 	for _, bad := range []string{"x", "-1", "1.5", "99999999999999999999"} {
-		require.Equal(t, http.StatusBadRequest, b.call(ann, "GET", path+"&cursor="+bad, "").Code, bad)
+		require.Equal(t, http.StatusBadRequest, b.call(ann, "GET", path+"&cursor="+bad, "").StatusCode, bad)
 	}
 }
 
@@ -196,7 +196,7 @@ func TestReceiptSumsToTheTarget(t *testing.T) {
 	}
 	require.Equal(t, receipt, b.get(ann, path+"resolution/receipt?cycle=1"))
 	for query, status := range map[string]int{"resolution/receipt?cycle=2": 404, "update/receipt": 404, "resolution/receipt?cycle=0": 422, "resolution/receipt?cycle=x": 400} {
-		require.Equal(t, status, b.call(ann, "GET", path+query, "").Code, query)
+		require.Equal(t, status, b.call(ann, "GET", path+query, "").StatusCode, query)
 	}
 }
 
@@ -206,5 +206,5 @@ func TestKnowledgeArticlesAreListed(t *testing.T) {
 	b.store.articles = []models.KnowledgeArticle{{ID: "kb_1", CaseID: caseA, Title: "空调不制冷", RootCause: "dust", Body: "change the filter", State: "draft", CreatedBy: ann, CreatedAt: friday(10, 0)}}
 	items := b.get(ann, "/knowledge-articles?state=draft")["items"].([]any)
 	require.Equal(t, "change the filter", items[0].(map[string]any)["body"])
-	require.Equal(t, http.StatusUnprocessableEntity, b.call(ann, "GET", "/knowledge-articles?state=secret", "").Code, fmt.Sprint(items))
+	require.Equal(t, http.StatusUnprocessableEntity, b.call(ann, "GET", "/knowledge-articles?state=secret", "").StatusCode, fmt.Sprint(items))
 }

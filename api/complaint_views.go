@@ -142,7 +142,7 @@ type eventView struct {
 // caller may do now.
 func (h *cases) view(c *gin.Context, row models.CaseRow) (caseView, error) {
 	s, now := row.State, h.now()
-	cal, err := h.calendars.get(c.Request.Context(), s.CalendarID, s.CalendarVersion)
+	cal, err := h.rules.Calendar(c.Request.Context(), s.CalendarID, s.CalendarVersion)
 	if err != nil {
 		return caseView{}, err
 	}

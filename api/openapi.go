@@ -2,17 +2,33 @@ package api
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 )
 
 // apiDocument is the part of openapi.yaml that the router itself obeys.
 type apiDocument struct {
-	Paths      map[string]map[string]yaml.RawMessage `yaml:"paths"`
+	Paths      map[string]apiPath `yaml:"paths"`
 	Components struct {
 		Parameters map[string]apiParameter `yaml:"parameters"`
 	} `yaml:"components"`
+}
+
+type apiPath struct {
+	Parameters []apiParameter `yaml:"parameters"`
+	Get        *apiOperation  `yaml:"get"`
+	Post       *apiOperation  `yaml:"post"`
+	Put        *apiOperation  `yaml:"put"`
+	Patch      *apiOperation  `yaml:"patch"`
+	Delete     *apiOperation  `yaml:"delete"`
+}
+
+type apiOperation struct {
+	Parameters []apiParameter `yaml:"parameters"`
 }
 
 type apiParameter struct {
@@ -22,71 +38,45 @@ type apiParameter struct {
 }
 
 // queryParameters lists the query parameters of every operation, by method and route as gin writes it. The document is
-// the law: what it does not name is refused.
-func queryParameters() (map[string]map[string]bool, error) {
+// the law: what it does not name is refused. It is embedded, so it is read once.
+var queryParameters = sync.OnceValues(func() (map[string]map[string]bool, error) {
 	var doc apiDocument
 	if err := yaml.Unmarshal(document, &doc); err != nil {
 		return nil, fmt.Errorf("read openapi.yaml: %w", err)
 	}
 	known := map[string]map[string]bool{}
 	for path, item := range doc.Paths {
-		shared, err := doc.parameters(item["parameters"])
-		if err != nil {
-			return nil, fmt.Errorf("read openapi.yaml: %s: %w", path, err)
-		}
-		for method, raw := range item {
-			if !httpMethod(method) {
+		for method, operation := range map[string]*apiOperation{
+			http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPut: item.Put,
+			http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
+		} {
+			if operation == nil {
 				continue
 			}
-			var operation struct {
-				Parameters yaml.RawMessage `yaml:"parameters"`
-			}
-			if err := yaml.Unmarshal(raw, &operation); err != nil {
-				return nil, fmt.Errorf("read openapi.yaml: %s %s: %w", method, path, err)
-			}
-			own, err := doc.parameters(operation.Parameters)
+			names, err := doc.query(slices.Concat(item.Parameters, operation.Parameters))
 			if err != nil {
 				return nil, fmt.Errorf("read openapi.yaml: %s %s: %w", method, path, err)
 			}
-			names := map[string]bool{}
-			for _, p := range append(own, shared...) {
-				if p.In == "query" {
-					names[p.Name] = true
-				}
-			}
-			known[strings.ToUpper(method)+" "+ginPath(path)] = names
+			known[method+" "+ginPath(path)] = names
 		}
 	}
 	return known, nil
-}
+})
 
-func httpMethod(s string) bool {
-	switch s {
-	case "get", "post", "put", "patch", "delete":
-		return true
-	}
-	return false
-}
-
-// parameters reads a list of parameters, with references to the shared ones resolved.
-func (d apiDocument) parameters(raw yaml.RawMessage) ([]apiParameter, error) {
-	if raw == nil {
-		return nil, nil
-	}
-	var list []apiParameter
-	if err := yaml.Unmarshal(raw, &list); err != nil {
-		return nil, err
-	}
-	for i, p := range list {
+// query names the query parameters among the list, with references to shared ones resolved.
+func (d apiDocument) query(list []apiParameter) (map[string]bool, error) {
+	names := map[string]bool{}
+	for _, p := range list {
 		if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
-			shared, found := d.Components.Parameters[name]
-			if !found {
-				return nil, fmt.Errorf("no parameter %s", p.Ref)
+			if p, ok = d.Components.Parameters[name]; !ok {
+				return nil, fmt.Errorf("no parameter %s", name)
 			}
-			list[i] = shared
+		}
+		if p.In == "query" {
+			names[p.Name] = true
 		}
 	}
-	return list, nil
+	return names, nil
 }
 
 // ginPath writes /users/{id} as gin does: /users/:id.

@@ -40,7 +40,7 @@ func TestTaskSaysWhatItIsAboutAndWhatSettlesIt(t *testing.T) {
 	}}, list["items"])
 
 	rec := b.call(ben, "GET", "/tasks", "", "Accept-Language", "zh-CN")
-	require.Regexp(t, `"title":"\p{Han}[^"]*CMP-20260306-0001[^"]*空调不制冷"`, rec.Body.String())
+	require.Regexp(t, `"title":"\p{Han}[^"]*CMP-20260306-0001[^"]*空调不制冷"`, bodyText(t, rec))
 
 	task := teamOffer(t)
 	task.State, task.DoneBy, task.DoneAt = models.TaskDone, ben, new(friday(10, 5))
@@ -51,7 +51,7 @@ func TestTaskSaysWhatItIsAboutAndWhatSettlesIt(t *testing.T) {
 	require.Equal(t, ben, done["claimed_by"])
 
 	for query, status := range map[string]int{"?box=trash": 422, "?due_before=soon": 400, "?kind=accept": 400} {
-		require.Equal(t, status, b.call(ben, "GET", "/tasks"+query, "").Code, query)
+		require.Equal(t, status, b.call(ben, "GET", "/tasks"+query, "").StatusCode, query)
 	}
 }
 
@@ -89,7 +89,7 @@ func TestClaimAcceptsTheOfferToTheTeam(t *testing.T) {
 		task.State, task.DoneBy, task.DoneAt = models.TaskDone, ben, new(friday(11, 0))
 		b.store.tasks[taskA] = task
 	}
-	view := decoded(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusOK)
+	view := object(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusOK)
 	require.Equal(t, ben, view["claimed_by"])
 	require.Equal(t, "done", view["state"])
 	require.Len(t, b.engine.sent, 1)
@@ -108,20 +108,20 @@ func TestClaimRefusesWhatIsNotOpenToATeam(t *testing.T) {
 		task := teamOffer(t)
 		change(&task)
 		b.store.tasks[taskA] = task
-		problem := decoded(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusConflict)
-		require.Equal(t, "task_not_claimable", problem["code"], name)
+		p := object(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusConflict)
+		require.Equal(t, "task_not_claimable", p["code"], name)
 	}
 	require.Empty(t, b.engine.sent)
 
 	b.store.tasks[taskA] = teamOffer(t)
-	require.Equal(t, http.StatusNotFound, b.call(ben, "POST", "/tasks/"+id.Derive(id.Task, "t", "none")+"/claim", "").Code)
-	require.Equal(t, http.StatusBadRequest, b.call(ben, "POST", "/tasks/"+taskA+"/claim", `{"x":1}`).Code)
+	require.Equal(t, http.StatusNotFound, b.call(ben, "POST", "/tasks/"+id.Derive(id.Task, "t", "none")+"/claim", "").StatusCode)
+	require.Equal(t, http.StatusBadRequest, b.call(ben, "POST", "/tasks/"+taskA+"/claim", `{"x":1}`).StatusCode)
 
 	b.engine.err = errs.New(errs.Conflict, "case.state", "action", "accept", "state", "in_progress", "allowed", "respond")
-	require.Equal(t, "conflict", decoded(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusConflict)["code"], "a colleague was quicker")
+	require.Equal(t, "conflict", object(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusConflict)["code"], "a colleague was quicker")
 
 	b.engine.err = errs.New(errs.Pending, "pending")
 	rec := b.call(ben, "POST", "/tasks/"+taskA+"/claim", "")
-	require.Equal(t, http.StatusAccepted, rec.Code)
-	require.Equal(t, "/api/v1/cases/"+caseA, rec.Header().Get("Location"))
+	require.Equal(t, http.StatusAccepted, rec.StatusCode)
+	require.Equal(t, "/api/v1/cases/"+caseA, rec.Header.Get("Location"))
 }

@@ -289,7 +289,9 @@ func (w *world) ListTokens(_ context.Context, p models.Page) ([]models.Token, st
 	return listed(w, &w.tokens, p, nil)
 }
 
-func (w *world) User(_ context.Context, key string) (models.User, error) { return read(w, &w.users, key) }
+func (w *world) User(_ context.Context, key string) (models.User, error) {
+	return read(w, &w.users, key)
+}
 
 func (w *world) Users(_ context.Context, f api.UserFilter, p models.Page) ([]models.User, string, error) {
 	return listed(w, &w.users, p, func(u models.User) bool {
@@ -315,7 +317,9 @@ func (w *world) UpdateUser(_ context.Context, u models.User, _ string) (models.U
 	return u, nil
 }
 
-func (w *world) Team(_ context.Context, key string) (models.Team, error) { return read(w, &w.teams, key) }
+func (w *world) Team(_ context.Context, key string) (models.Team, error) {
+	return read(w, &w.teams, key)
+}
 
 func (w *world) Teams(_ context.Context, p models.Page) ([]models.Team, string, error) {
 	return listed(w, &w.teams, p, nil)
@@ -493,7 +497,7 @@ func (w *world) Claim(_ context.Context, userID, key string, fresh models.Idempo
 		return old, false, nil
 	}
 	w.answers[userID+key] = fresh
-	return fresh, true, w.broken
+	return fresh, true, nil
 }
 
 func (w *world) Answer(_ context.Context, userID, key string, rec models.IdempotencyRecord) error {
@@ -508,16 +512,23 @@ type worldEngine struct{ w *world }
 func (e worldEngine) Start(context.Context, string, string, any, string, string, any, any) error {
 	return e.w.engineErr
 }
-func (e worldEngine) Update(context.Context, string, string, string, any, any) error { return e.w.engineErr }
-func (e worldEngine) Signal(context.Context, string, string, any) error              { return e.w.engineErr }
-func (e worldEngine) Check(context.Context) error                                    { return e.w.engineErr }
+
+func (e worldEngine) Update(context.Context, string, string, string, any, any) error {
+	return e.w.engineErr
+}
+
+func (e worldEngine) Signal(context.Context, string, string, any) error { return e.w.engineErr }
+
+func (e worldEngine) Check(context.Context) error { return e.w.engineErr }
 
 type worldDatabase struct{ w *world }
 
 func (d worldDatabase) Check(context.Context) error { return d.w.databaseErr }
 
 // noCases is a projection without any case.
-type noCases struct{ api.Cases }
+type noCases struct{ caseReader }
+
+type caseReader interface{ api.Cases }
 
 func none() error { return errs.New(errs.NotFound, "not_found") }
 
@@ -546,3 +557,9 @@ func (noCases) KnowledgeArticles(context.Context, string, models.Page) ([]models
 }
 
 var errSecret = errors.New("pq: password=hunter2 at 10.0.0.7")
+
+func newRecorder(w *world, method, path string) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, httptest.NewRequest(method, path, nil))
+	return rec
+}

@@ -75,6 +75,7 @@ type Waiting struct {
 type Transfer struct {
 	ToID       string     `json:"to_id"`
 	AskedBy    string     `json:"asked_by"`
+	Deputy     string     `json:"deputy,omitempty"` // who asked in the place of AskedBy
 	AskedAt    time.Time  `json:"asked_at"`
 	ApprovedBy string     `json:"approved_by,omitempty"`
 	ApprovedAt *time.Time `json:"approved_at,omitempty"`
@@ -86,6 +87,7 @@ type ExtensionRequest struct {
 	By        sla.Span  `json:"by"`
 	Reason    string    `json:"reason"`
 	AskedBy   string    `json:"asked_by"`
+	Deputy    string    `json:"deputy,omitempty"` // who asked in the place of AskedBy
 	AskedAt   time.Time `json:"asked_at"`
 }
 

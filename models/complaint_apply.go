@@ -100,7 +100,7 @@ func (t *step) take(old *CaseState, e CaseEvent) error {
 	return caseHandlers()[e.Action](t)
 }
 
-// caseHandlers maps each action of people to what it does. link and unlink concern two cases: see MergeCases.
+// caseHandlers maps each action of people to what it does. Duplicates are linked and unlinked by ApplyPair.
 func caseHandlers() map[CaseAction]func(*step) error {
 	return map[CaseAction]func(*step) error{
 		ActionRespond: (*step).respond, ActionAssign: (*step).assign, ActionAccept: (*step).accept, ActionDecline: (*step).decline,
@@ -205,6 +205,14 @@ func (t *step) event(kind string, data map[string]any) {
 	t.Events = append(t.Events, e)
 }
 
+// deputy is the actor when they act in another's place; empty otherwise.
+func (t *step) deputy() string {
+	if t.behalf == "" {
+		return ""
+	}
+	return t.actor
+}
+
 // bySystem runs f with the system as the actor: what a rule decides is never written in a person's name.
 func (t *step) bySystem(rule string, f func() error) error {
 	actor, behalf, before := t.actor, t.behalf, t.rule
@@ -248,10 +256,17 @@ func (t *step) notice(n Notice, pairs ...string) {
 	t.Notices = append(t.Notices, n)
 }
 
-// open gives a user task to a person or a team.
+// open gives a user task to a person or a team. One step may give somebody two of a kind, as when two promises break at
+// the same instant.
 func (t *step) open(kind, userID, teamID string, due *time.Time, why ...string) {
+	key := kind + "/" + strconv.FormatInt(t.s.Seq+1, 10) + "/" + userID + teamID
+	for _, o := range t.Tasks {
+		if o.ID == id.Derive(id.Task, t.s.ID, key) {
+			key += "/" + strconv.Itoa(len(t.Tasks))
+		}
+	}
 	task := Task{
-		ID:   id.Derive(id.Task, t.s.ID, kind+"/"+strconv.FormatInt(t.s.Seq+1, 10)+"/"+userID+teamID),
+		ID:   id.Derive(id.Task, t.s.ID, key),
 		Kind: kind, UserID: userID, TeamID: teamID, CreatedAt: t.at, DueAt: due, Why: errs.Args(why...), State: TaskOpen,
 	}
 	t.s.Tasks = append(t.s.Tasks, task)

@@ -291,23 +291,28 @@ func (t *step) transfer() error {
 	if c.ToID == t.s.AccountableID {
 		return errs.New(errs.Conflict, "case.already_accountable")
 	}
-	t.s.Transfer = &Transfer{ToID: c.ToID, AskedBy: t.me.ID, AskedAt: t.at}
+	t.s.Transfer = &Transfer{ToID: c.ToID, AskedBy: t.me.ID, Deputy: t.deputy(), AskedAt: t.at}
 	t.event("accountability_transfer_asked", map[string]any{"to_id": c.ToID, "reason": c.Reason})
-	return t.askDecision(TaskDecideAccountability, "transfer_asked", c.Reason, c.ToID)
+	return t.askDecision(TaskDecideAccountability, "transfer_asked", c.Reason, t.s.Transfer.interested())
 }
 
-// askDecision gives a supervisor's decision to the nearest person up the line who neither asked nor gains by it.
-func (t *step) askDecision(task, kind, reason string, not ...string) error {
-	decider := t.rules.Org.Supervisor(t.s.AccountableID)
-	for decider != "" && (decider == t.actor || decider == t.me.ID || oneOf(decider, not...)) {
-		decider = t.rules.Org.Manager(decider)
-	}
+// askDecision gives a supervisor's decision to the nearest person up the line who is not interested in it.
+func (t *step) askDecision(task, kind, reason string, interested []string) error {
+	decider := t.decider(t.rules.Org.Supervisor(t.s.AccountableID), interested)
 	if decider == "" {
 		return errs.New(errs.Conflict, "case.nobody_decides")
 	}
 	t.open(task, decider, "", nil, "rule", "supervisor_decides", "reason", reason)
 	t.notify(kind, []string{decider}, "reason", reason)
 	return nil
+}
+
+// decider is the user, or else the nearest person above them who is not interested. Empty when there is nobody.
+func (t *step) decider(userID string, interested []string) string {
+	for userID != "" && oneOf(userID, interested...) {
+		userID = t.rules.Org.Manager(userID)
+	}
+	return userID
 }
 
 func (t *step) decideTransfer() error {
@@ -375,9 +380,9 @@ func (t *step) extend() error {
 	case len(t.s.Promises[i].Extensions) >= t.rules.Policy.Document().Extension.Max:
 		return errs.New(errs.Conflict, "case.extended_enough", "milestone", c.Milestone)
 	}
-	t.s.Extension = &ExtensionRequest{Milestone: c.Milestone, By: by, Reason: c.Reason, AskedBy: t.me.ID, AskedAt: t.at}
+	t.s.Extension = &ExtensionRequest{Milestone: c.Milestone, By: by, Reason: c.Reason, AskedBy: t.me.ID, Deputy: t.deputy(), AskedAt: t.at}
 	t.event("extension_asked", map[string]any{"milestone": c.Milestone, "by": c.By, "reason": c.Reason})
-	return t.askDecision(TaskDecideExtension, "extension_asked", c.Reason)
+	return t.askDecision(TaskDecideExtension, "extension_asked", c.Reason, t.s.Extension.interested())
 }
 
 func (t *step) decideExtension() error {
@@ -573,13 +578,13 @@ func (t *step) heirsOfLeavers() error {
 func (t *step) inherit(leaver, heir string) error {
 	return t.bySystem(ruleLeaver, func() error {
 		s := t.s
-		if o := s.Offer; o != nil && o.ToID == leaver {
+		if o := s.Offer; o != nil && (o.ToID == leaver || o.ToID == heir && s.AssigneeID == leaver) {
 			t.withdrawOffer("offer_expired", TaskCancelled)
 		}
-		if s.Transfer != nil && s.Transfer.ToID == leaver {
+		if to := s.Transfer; to != nil && (to.ToID == leaver || to.ToID == heir && s.AccountableID == leaver) {
 			s.Transfer = nil
 			t.settle(TaskCancelled, kinds(TaskDecideAccountability, TaskAcceptAccountability))
-			t.event("accountability_transfer_refused", map[string]any{"to_id": leaver, "reason": "left"})
+			t.event("accountability_transfer_refused", map[string]any{"to_id": to.ToID, "reason": "left"})
 		}
 		if s.AccountableID == leaver {
 			t.event("accountability_transferred", map[string]any{"from_id": leaver, "to_id": heir})
@@ -592,10 +597,25 @@ func (t *step) inherit(leaver, heir string) error {
 		for _, task := range slices.Clone(s.Tasks) { // decisions and supervision that waited for the leaver wait for the heir
 			if task.UserID == leaver {
 				t.settle(TaskCancelled, func(o Task) bool { return o.ID == task.ID })
-				t.open(task.Kind, heir, "", task.DueAt, "rule", ruleLeaver, "from", leaver)
+				t.open(task.Kind, t.successor(task.Kind, heir), "", task.DueAt, "rule", ruleLeaver, "from", leaver)
 			}
 		}
 		t.notify("case_inherited", []string{heir}, "leaver", leaver)
 		return nil
 	})
+}
+
+// successor is who takes over a leaver's task: the heir, but for a decision that would be on the heir's own request.
+func (t *step) successor(kind, heir string) string {
+	var interested []string
+	switch {
+	case kind == TaskDecideAccountability && t.s.Transfer != nil:
+		interested = t.s.Transfer.interested()
+	case kind == TaskDecideExtension && t.s.Extension != nil:
+		interested = t.s.Extension.interested()
+	}
+	if to := t.decider(heir, interested); to != "" {
+		return to
+	}
+	return heir // nobody stands above: anybody who oversees cases may decide
 }

@@ -30,7 +30,7 @@ func (w caseWho) is(p Person, s *CaseState) bool {
 	case whoSupervisor:
 		return p.May(PermCaseOversee) || p.May(PermCaseSupervise) && (p.Leads(s.TeamID) || p.Leads(s.AccountableTeamID))
 	case whoOffered:
-		return s.Offer != nil && (p.ID == s.Offer.ToID || p.TeamID != "" && p.TeamID == s.Offer.TeamID)
+		return s.Offer != nil && (p.ID == s.Offer.ToID || p.TeamID != "" && p.TeamID == s.Offer.TeamID && p.May(PermCaseWork))
 	case whoReceiver:
 		return s.Transfer != nil && p.ID == s.Transfer.ToID
 	default:
@@ -115,16 +115,24 @@ func (r caseRule) permitted(s *CaseState, actor Actor) (Person, bool) {
 	return Person{}, false
 }
 
-// ownRequest reports whether the decision would be on one's own request, or in favour of oneself, in whatever guise.
+// ownRequest reports whether the decision would be on one's own request, or in favour of oneself, in whatever guise: as a
+// deputy of who asked, by a deputy of one's own, or having asked as a deputy.
 func (r caseRule) ownRequest(s *CaseState, actor Actor, p Person) bool {
-	switch {
-	case r.action == ActionDecideTransfer && s.Transfer != nil:
-		return oneOf(s.Transfer.AskedBy, actor.ID, p.ID) || oneOf(s.Transfer.ToID, actor.ID, p.ID)
-	case r.action == ActionDecideExtension && s.Extension != nil:
-		return oneOf(s.Extension.AskedBy, actor.ID, p.ID)
+	var barred []string
+	switch r.action {
+	case ActionDecideTransfer:
+		barred = s.Transfer.interested()
+	case ActionDecideExtension:
+		barred = s.Extension.interested()
 	}
-	return false
+	return oneOf(actor.ID, barred...) || oneOf(p.ID, barred...)
 }
+
+// interested lists those who may not decide on the transfer: who asked, in whoever's place, and who would get it.
+func (t *Transfer) interested() []string { return []string{t.AskedBy, t.Deputy, t.ToID} }
+
+// interested lists those who may not decide on the extension: who asked, in whoever's place.
+func (x *ExtensionRequest) interested() []string { return []string{x.AskedBy, x.Deputy} }
 
 func oneOf(id string, ids ...string) bool { return slices.Contains(ids, id) }
 

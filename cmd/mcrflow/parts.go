@@ -93,7 +93,7 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 	deps := api.Deps{
 		Log: p.log, Texts: p.texts, Metrics: prometheus.NewRegistry(), Stopping: s.stopping.Load, Version: version,
 		Limits: api.Limits{
-			PerSecond: p.config.RequestsPerSecond, Burst: int(2 * p.config.RequestsPerSecond), LoginPerMinute: p.config.LoginsPerMinute,
+			PerSecond: p.config.RequestsPerSecond, Burst: int(2 * p.config.RequestsPerSecond), LoginPerMinute: p.config.LoginsPerMinute, LoginBurst: max(1, int(p.config.LoginsPerMinute/2)),
 		},
 		Engine: engine, Database: p.store, Sessions: p.store, Idempotency: p.store,
 		People: p.store, Deactivator: &leavers{store: p.store, rules: p.rules, engine: engine, log: p.log},

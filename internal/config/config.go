@@ -42,7 +42,7 @@ type Config struct {
 
 	HTTPAddress       string  `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080" validate:"hostname_port" help:"where the API listens"`
 	RequestsPerSecond float64 `env:"RATE_LIMIT_PER_SECOND" envDefault:"500" validate:"gt=0" help:"requests per second that one address may make"`
-	LoginsPerMinute   float64 `env:"LOGIN_RATE_LIMIT_PER_MINUTE" envDefault:"30" validate:"gt=0" help:"log-ins per minute that one address may try"`
+	LoginsPerMinute   float64 `env:"LOGIN_RATE_LIMIT_PER_MINUTE" envDefault:"120" validate:"gt=0" help:"log-ins per minute that one address may try"`
 	PublicURL         string  `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" validate:"url" help:"where people reach the product, for links in messages"`
 
 	WorkflowPollers   int           `env:"WORKFLOW_POLLERS" envDefault:"20" validate:"min=2,max=500" help:"polls for workflow tasks at once; grows with the task queue's partitions"`

@@ -134,6 +134,8 @@ var helpers = []struct {
 }{
 	{"errs.New", 1, ""},
 	{"errs.Wrap", 2, ""},
+	{"Text", 1, ""},            // i18n.Catalogue
+	{"Lookup", 1, ""},          // i18n.Catalogue
 	{"unauthenticated", 0, ""}, // store
 	{"invalid", 2, "field."},   // store
 	{"add", 1, "field."},       // api: faults

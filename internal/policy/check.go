@@ -16,8 +16,12 @@ import (
 const (
 	// maxRules keeps the check of a policy, which tries every rule on every kind of case, a matter of milliseconds.
 	maxRules = 200
+	// minSpan keeps a process that waits again and again from spinning.
+	minSpan = time.Second
 	// maxTarget is the longest promise in days, of work or of 24 hours as its clock says.
 	maxTarget = 365
+	// maxCount is above every sensible number of bounces, reminders and extensions.
+	maxCount = 1000
 	// day orders spans of days and of hours; on the working clock it is the most that a day can hold.
 	day = 24 * time.Hour
 )
@@ -86,7 +90,7 @@ func (c *checker) allOf(path string, values, known []string) {
 
 func (c *checker) clock(path string, k sla.ClockKind) { c.oneOf(path, string(k), clocks) }
 
-// span requires a positive amount of time and reports whether it is one.
+// span requires at least a second and reports whether it is one.
 func (c *checker) span(path string, s sla.Span) bool {
 	if s.IsZero() {
 		c.fault(path, "not_positive")
@@ -96,12 +100,17 @@ func (c *checker) span(path string, s sla.Span) bool {
 		c.fault(path, "bad_span", "value", s.String())
 		return false
 	}
+	if length(s) < minSpan {
+		c.fault(path, "between", "low", minSpan.String(), "high", sla.Span{Days: maxTarget}.String())
+		return false
+	}
 	return true
 }
 
-func (c *checker) atLeast(path string, value, least int) {
-	if value < least {
-		c.fault(path, "min", "value", strconv.Itoa(value), "min", strconv.Itoa(least))
+// between requires a count from low to maxCount.
+func (c *checker) between(path string, value, low int) {
+	if value < low || value > maxCount {
+		c.fault(path, "between", "low", strconv.Itoa(low), "high", strconv.Itoa(maxCount))
 	}
 }
 
@@ -271,19 +280,19 @@ func (c *checker) milestone(path string, d sla.Definition) {
 func (c *checker) process(s SLA) {
 	c.span("handover.target", s.Handover.Target)
 	c.clock("handover.clock", s.Handover.Clock)
-	c.atLeast("handover.bounces_before_adjudication", s.Handover.BouncesBeforeAdjudication, 1)
+	c.between("handover.bounces_before_adjudication", s.Handover.BouncesBeforeAdjudication, 1)
 	if s.UpdateEvery != nil {
 		c.span("update_every.interval", s.UpdateEvery.Interval)
 		c.clock("update_every.clock", s.UpdateEvery.Clock)
 	}
 	c.span("waiting.chaser", s.Waiting.Chaser)
 	c.clock("waiting.clock", s.Waiting.Clock)
-	c.atLeast("waiting.give_up_after", s.Waiting.GiveUpAfter, 0)
+	c.between("waiting.give_up_after", s.Waiting.GiveUpAfter, 0)
 	c.span("confirmation.window", s.Confirmation.Window)
 	c.clock("confirmation.clock", s.Confirmation.Clock)
 	c.span("reopen.window", s.Reopen.Window)
 	c.clock("reopen.clock", s.Reopen.Clock)
-	c.atLeast("extension.max", s.Extension.Max, 0)
+	c.between("extension.max", s.Extension.Max, 0)
 }
 
 // ladder checks the rungs; those after a breach must stand in the order in which they fall due, as far as one clock can

@@ -77,6 +77,7 @@ var faulty = []struct{ old, replacement, path, code string }{
 	{promise, promise + "\n      - {name: first_response, " + checkBack, "rules[0].milestones[1].name", "duplicate"},
 	{"{name: resolution, target: 10m", "{name: solution, starts_on: recorded, stops_on: resolved, target: 10m", "rules[0].milestones", "milestone_missing"},
 	{"target: 10m", "target: 0s", "rules[0].milestones[0].target", "not_positive"},
+	{"target: 10m", "target: 999ms", "rules[0].milestones[0].target", "between"},
 	{"target: 10m, ", "", "rules[0].milestones[0].target", "not_positive"},
 	{"target: 10m", "target: 10min", "rules[0].milestones[0].target", "bad_span"},
 	{"target: 10m", "target: -10m", "rules[0].milestones[0].target", "bad_span"},
@@ -104,18 +105,20 @@ var faulty = []struct{ old, replacement, path, code string }{
 	// the intervals of the process
 	{"{target: 15m", "{target: 0m", "handover.target", "not_positive"},
 	{"15m, clock: working", "15m, clock: fast", "handover.clock", "oneof"},
-	{"bounces_before_adjudication: 2", "bounces_before_adjudication: 0", "handover.bounces_before_adjudication", "min"},
+	{"bounces_before_adjudication: 2", "bounces_before_adjudication: 0", "handover.bounces_before_adjudication", "between"},
 	{"bounces_before_adjudication: 2", "bounces_before_adjudication: 2.5", "handover.bounces_before_adjudication", "wrong_type"},
 	{"interval: 4h", "interval: 0h", "update_every.interval", "not_positive"},
 	{"4h, clock: working}", "4h}", "update_every.clock", "required"},
+	{"chaser: 1d", "chaser: 1ns", "waiting.chaser", "between"},
 	{"chaser: 1d", "chaser: 0d", "waiting.chaser", "not_positive"},
 	{"chaser: 1d, clock: working", "chaser: 1d", "waiting.clock", "required"},
-	{"give_up_after: 3", "give_up_after: -1", "waiting.give_up_after", "min"},
+	{"give_up_after: 3", "give_up_after: -1", "waiting.give_up_after", "between"},
 	{"window: 3d", "window: 0d", "confirmation.window", "not_positive"},
 	{"3d, clock: working}", "3d, clock: slow}", "confirmation.clock", "oneof"},
 	{"reopen: {window: 7d", "reopen: {window: 1w", "reopen.window", "bad_span"},
 	{"reopen: {window: 7d, clock: elapsed}", "reopen: {window: 7d}", "reopen.clock", "required"},
-	{"{max: 1", "{max: -1", "extension.max", "min"},
+	{"give_up_after: 3", "give_up_after: 1001", "waiting.give_up_after", "between"},
+	{"{max: 1", "{max: -1", "extension.max", "between"},
 	{"extension: {", "extension: {limit: 1, ", "extension.limit", "unknown_field"},
 	{"reopen: {window: 7d, clock: elapsed}", "reopen: 7d", "reopen", "wrong_type"},
 
@@ -200,12 +203,20 @@ func TestCheck_reports_all_faults_at_once_in_the_order_of_the_document(t *testin
 		"rules[2].when unknown_fact",
 		"rules[2].milestones[0].target not_positive",
 		"rules[4].when catch_all_missing",
-		"extension.max min",
+		"extension.max between",
 		"ladder[2].notify[0] oneof",
 	}
 	for range 20 { // maps are in play: the order must not depend on theirs
 		require.Equal(t, want, at(publish(body)))
 	}
+}
+
+// Acceptance checks publish promises of a few seconds on the calendar that is always open.
+func TestCheck_takes_seconds(t *testing.T) {
+	t.Parallel()
+	body := strings.NewReplacer("calendar: cn", "calendar: always", "10m", "3s", "4h", "6s", "1h", "2s", "15m", "1s", "80%", "1s").
+		Replace(document(t, "sla/default.yaml"))
+	require.Empty(t, publish(body))
 }
 
 func TestCheck_leaves_the_document_alone(t *testing.T) {

@@ -65,20 +65,30 @@ func TestParseSLA_reports_a_syntax_error_with_its_line(t *testing.T) {
 func TestParseSLA_refuses_a_body_without_a_document(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		"":                          "$ required",
-		"# nothing\n":               "$ required",
-		"hello":                     "$ wrong_type",
-		"[]":                        "$ wrong_type",
-		"a: *b":                     "$ yaml_feature",
-		"<<: {kind: sla}":           "$ yaml_feature",
-		"%YAML 1.2\n---\nkind: sla": "$ yaml_feature",
-		"? [kind]\n: sla":           "$ bad_yaml",
-		"7: 1":                      "7 unknown_field",
-		"\"kind\": sla\nkind: sla":  "$ bad_yaml",
+		"":                             "$ required",
+		"# nothing\n":                  "$ required",
+		"hello":                        "$ wrong_type",
+		"[]":                           "$ wrong_type",
+		"a: *b":                        "$ yaml_feature",
+		"<<: {kind: sla}":              "$ yaml_feature",
+		"%YAML 1.2\n---\nkind: sla":    "$ yaml_feature",
+		"? kind\n: sla":                "$ yaml_feature",
+		"\"k\\u0001\": sla":            "$ control_character",
+		"version: 9223372036854775808": "version wrong_type",
+		"extension: {max: .nan}":       "extension.max wrong_type",
+		"7: 1":                         "7 unknown_field",
+		"\"kind\": sla\nkind: sla":     "$ bad_yaml",
 	} {
 		_, faults := policy.ParseSLA([]byte(body))
 		require.Equal(t, []string{want}, at(faults), body)
 	}
+}
+
+func TestParseSLA_takes_null_and_negative_numbers_for_what_they_are(t *testing.T) {
+	t.Parallel()
+	s, faults := policy.ParseSLA([]byte("kind: ~\nupdate_every: null\nrules: []\nversion: -3\nextension:\n"))
+	require.Empty(t, faults)
+	require.Equal(t, policy.SLA{Version: -3}, s)
 }
 
 func TestParseCalendar_reads_the_shipped_calendars(t *testing.T) {

@@ -63,7 +63,7 @@ var (
 	}
 
 	// Promises that the process itself keeps beside the milestones of a rule; one name must not mean two clocks.
-	reservedMilestones = []string{"handover", "update_every"}
+	reservedMilestones = []string{"handover", "update"}
 
 	// Relations to the case first, then the roles of the product.
 	notified = []string{

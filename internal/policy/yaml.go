@@ -82,18 +82,18 @@ func parse(body []byte) (root ast.Node, fault *errs.Field) {
 }
 
 // refuse finds what a document of ours never needs and what makes YAML ambiguous or expensive: anchors, aliases, merge
-// keys, tags, directives, and deep nesting.
+// keys, tags, directives, keys that are more than a word ("? key"), and deep nesting.
 func refuse(tokens token.Tokens) *errs.Field {
 	depth, run, line := 0, 0, 0
 	for _, t := range tokens {
 		switch t.Type {
-		case token.AnchorType, token.AliasType, token.MergeKeyType, token.TagType, token.DirectiveType:
+		case token.AnchorType, token.AliasType, token.MergeKeyType, token.TagType, token.DirectiveType, token.MappingKeyType:
 			return documentFault("yaml_feature", t, "value", shown(t.Value))
 		case token.MappingStartType, token.SequenceStartType:
 			depth++
 		case token.MappingEndType, token.SequenceEndType:
 			depth--
-		case token.SequenceEntryType, token.MappingKeyType: // "- - - x" nests without indentation
+		case token.SequenceEntryType: // "- - - x" nests without indentation
 			if t.Position.Line != line {
 				run, line = 0, t.Position.Line
 			}
@@ -265,52 +265,26 @@ func (d *decoder) object(path string, n ast.Node, v reflect.Value) {
 
 // entries calls do for every key of a mapping with the path of its value.
 func (d *decoder) entries(path string, n ast.Node, do func(key, path string, entry *ast.MappingValueNode)) {
-	var values []*ast.MappingValueNode
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		values = n.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{n}
-	default:
+	mapping, ok := n.(*ast.MappingNode)
+	if !ok {
 		d.wrongType(path, n, "object")
 		return
 	}
-	seen := make(map[string]bool, len(values))
-	for _, entry := range values {
-		key, ok := d.key(path, entry.Key)
-		if !ok {
-			continue
+	for _, entry := range mapping.Values { // the parser has refused repeated keys
+		key := entry.Key.GetToken().Value // a number or a null as a key is the text that was written
+		if s, isText := entry.Key.(*ast.StringNode); isText {
+			if key, ok = d.text(path, s, "text"); !ok {
+				continue
+			}
 		}
-		at := strings.TrimPrefix(path+"."+shown(key), ".")
-		if seen[key] {
-			d.fault(at, "duplicate", entry.Key, "value", shown(key))
-			continue
-		}
-		seen[key] = true
-		do(key, at, entry)
-	}
-}
-
-// key returns the name that a key spells.
-func (d *decoder) key(path string, n ast.Node) (string, bool) {
-	if explicit, ok := n.(*ast.MappingKeyNode); ok { // "? key"
-		n = explicit.Value
-	}
-	switch n := n.(type) {
-	case *ast.StringNode, *ast.LiteralNode:
-		return d.text(path, n, "text")
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
-		return n.GetToken().Value, true
-	default:
-		d.wrongType(path, n, "text")
-		return "", false
+		do(key, strings.TrimPrefix(path+"."+shown(key), "."), entry)
 	}
 }
 
 // kindOf names the type of a node as messages show it.
 func kindOf(n ast.Node) string {
 	switch n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
+	case *ast.MappingNode:
 		return "object"
 	case *ast.SequenceNode:
 		return "list"

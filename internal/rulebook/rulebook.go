@@ -111,7 +111,7 @@ func (b *Book) open(row models.CalendarVersion) (*calendar.Calendar, error) {
 	if err := json.Unmarshal(row.Body, &doc); err != nil {
 		return nil, fmt.Errorf("calendar %s version %d: %w", row.ID, row.Version, err)
 	}
-	doc.Version = row.Version
+	doc.ID, doc.Version = row.ID, row.Version
 	c, err := calendar.New(doc)
 	if err != nil {
 		return nil, fmt.Errorf("calendar %s version %d: %w", row.ID, row.Version, err)

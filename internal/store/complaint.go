@@ -102,24 +102,27 @@ func principalsOf(s *models.CaseState) []string {
 // narrow limits the cases c to those in the scope.
 func (q *query) narrow(sc scope) {
 	if !sc.all {
-		q.add(` AND EXISTS (SELECT FROM case_access v WHERE v.principal = ANY($%d) AND v.live = c.live AND v.case_id = c.id)`, sc.principals)
+		q.add(` AND EXISTS (SELECT FROM case_access v WHERE v.principal = ANY($%d) AND v.phase = c.phase AND v.breached = c.breached AND v.case_id = c.id)`, sc.principals)
 	}
 }
 
 // filter limits the cases c to those that the filter asks for.
 func (q *query) filter(f models.CaseFilter) {
-	switch f.Status {
+	switch f.Status { // phases in words, so that the partial indexes are seen to fit
 	case "":
-	case models.CaseCancelled: // in words, so that the partial index is seen to fit
-		q.add(` AND c.status = 'cancelled'`)
+	case models.CaseCancelled:
+		q.add(` AND c.phase = 'cancelled'`)
 	case models.CaseClosed:
-		q.add(` AND c.status = 'closed'`)
+		q.add(` AND c.phase = 'closed'`)
 	default:
-		q.add(` AND c.live AND c.status = $%d`, string(f.Status))
+		q.add(` AND c.phase = 'live' AND c.status = $%d`, string(f.Status))
 	}
 	for _, e := range []struct{ column, value string }{
-		{"type", string(f.Type)}, {"priority", f.Priority}, {"assignee_id", f.AssigneeID},
-		{"accountable_id", f.AccountableID}, {"client_id", f.ClientID},
+		{"type", string(f.Type)},
+		{"priority", f.Priority},
+		{"assignee_id", f.AssigneeID},
+		{"accountable_id", f.AccountableID},
+		{"client_id", f.ClientID},
 	} {
 		if e.value != "" {
 			q.add(` AND c.`+e.column+` = $%d`, e.value)
@@ -235,17 +238,17 @@ func caseList(sc scope, f models.CaseFilter, after string, n int) *query {
 	return q
 }
 
-// accessList merges one walk per principal, live and not.
+// accessList merges one walk per principal, phase, and with and without a breach.
 func accessList(principals []string, sc scope, f models.CaseFilter, after string, n int) *query {
 	q := &query{}
 	q.add(caseColumns+`c.id IN (
-	SELECT DISTINCT w.case_id FROM unnest($%d::text[]) p(id) CROSS JOIN unnest($%d::boolean[]) l(live) CROSS JOIN LATERAL (
-		SELECT a.case_id FROM case_access a`, principals, liveness(f))
+	SELECT DISTINCT w.case_id FROM unnest($%d::text[]) p(id) CROSS JOIN unnest($%d::text[]) h(phase) CROSS JOIN unnest($%d::boolean[]) b(breached) CROSS JOIN LATERAL (
+		SELECT a.case_id FROM case_access a`, principals, phases(f), breaches(f))
 	residual := f != models.CaseFilter{} || !sc.all
 	if residual {
 		q.add(` JOIN cases c ON c.id = a.case_id`)
 	}
-	q.add(` WHERE a.principal = p.id AND a.live = l.live`)
+	q.add(` WHERE a.principal = p.id AND a.phase = h.phase AND a.breached = b.breached`)
 	if after != "" {
 		q.add(` AND a.case_id < $%d`, after)
 	}
@@ -259,14 +262,30 @@ func accessList(principals []string, sc scope, f models.CaseFilter, after string
 	return q
 }
 
-// liveness says where the filter's cases can be: among the live, the others, or both.
-func liveness(f models.CaseFilter) []bool {
-	over := f.Status == models.CaseClosed || f.Status == models.CaseCancelled
+const live = "live"
+
+// phaseOf is the part of its life that a case is in: live, closed or cancelled. It changes seldom.
+func phaseOf(status models.CaseStatus) string {
+	if status == models.CaseClosed || status == models.CaseCancelled {
+		return string(status)
+	}
+	return live
+}
+
+// phases says where the filter's cases can be.
+func phases(f models.CaseFilter) []string {
 	switch {
-	case over:
-		return []bool{false}
-	case f.Status != "" || f.DueBefore != nil: // what is over owes nothing
-		return []bool{true}
+	case f.Status != "":
+		return []string{phaseOf(f.Status)}
+	case f.DueBefore != nil: // what is over owes nothing
+		return []string{live}
+	}
+	return []string{live, string(models.CaseClosed), string(models.CaseCancelled)}
+}
+
+func breaches(f models.CaseFilter) []bool {
+	if f.Breached != nil {
+		return []bool{*f.Breached}
 	}
 	return []bool{true, false}
 }

@@ -48,7 +48,7 @@ func (s *Store) DeactivateUser(ctx context.Context, userID string, at time.Time,
 
 // casesHeld finds the live cases that must not stay with a leaver.
 const casesHeld = `SELECT c.id FROM case_access a JOIN cases c ON c.id = a.case_id
-	WHERE a.principal = $1 AND a.live AND ($1 IN (c.accountable_id, c.assignee_id, c.offer_to_id, c.transfer_to_id)
+	WHERE a.principal = $1 AND a.phase = 'live' AND ($1 IN (c.accountable_id, c.assignee_id, c.offer_to_id, c.transfer_to_id)
 		OR EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.user_id = $1))
 	ORDER BY c.id`
 

@@ -264,8 +264,10 @@ func TestIntervals_of_a_case_never_overlap_whoever_writes_them(t *testing.T) {
 	d := newDesk(t, store.Options{})
 	s := d.apply(t, d.record(d.one))
 	s = d.apply(t, hand(next(s, d.tick(), "accepted"), d.two))
-	for _, table := range []string{"case_accountability (case_id, user_id, during, reason) VALUES (?, 'x', tstzrange(?, ?), '')",
-		"case_handling (case_id, user_id, during, reason, kind) VALUES (?, 'x', tstzrange(?, ?), '', 'working')"} {
+	for _, table := range []string{
+		"case_accountability (case_id, user_id, during, reason) VALUES (?, 'x', tstzrange(?, ?), '')",
+		"case_handling (case_id, user_id, during, reason, kind) VALUES (?, 'x', tstzrange(?, ?), '', 'working')",
+	} {
 		err := d.DB().Exec("INSERT INTO "+table, s.ID, s.CreatedAt.Add(time.Second), s.CreatedAt.Add(2*time.Second)).Error
 		var pg *pgconn.PgError
 		require.True(t, errors.As(err, &pg), "%v", err)

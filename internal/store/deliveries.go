@@ -12,10 +12,10 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// LeaseDeliveries takes the unsent messages of a step that may be sent at now, until an instant. Warnings by e-mail
+// LeaseDeliveries takes the unsent messages of a step that may be sent at now, for the caller alone until an instant. Warnings by e-mail
 // to a user are taken together with all others to the same user, of whatever case and however early, so that they leave
 // as one message. What another worker has taken is left to it; Next is then when its lease ends. Whoever cannot send a
-// message calls MarkDeliveryFailed; who dies loses the lease in time, and the message may then reach its receiver a
+// message calls MarkDeliveriesFailed; who dies loses the lease in time, and the message may then reach its receiver a
 // second time under the same id.
 func (s *Store) LeaseDeliveries(ctx context.Context, caseID string, step int64, now, until time.Time) (models.LeasedDeliveries, error) {
 	var out models.LeasedDeliveries
@@ -24,6 +24,7 @@ func (s *Store) LeaseDeliveries(ctx context.Context, caseID string, step int64, 
 		b.Queue(`WITH mine AS (
 				SELECT id, user_id FROM deliveries
 				WHERE subject_id = $1 AND step_seq = $2 AND sent_at IS NULL AND not_before <= $3
+					AND (leased_until IS NULL OR leased_until <= $3)
 			), due AS (
 				SELECT id FROM mine
 				UNION SELECT d.id FROM deliveries d WHERE d.sent_at IS NULL AND d.kind = '`+warned+`' AND d.channel = 'email'
@@ -39,9 +40,20 @@ func (s *Store) LeaseDeliveries(ctx context.Context, caseID string, step int64, 
 				out.Deliveries, err = pgx.CollectRows(rows, pgx.RowToStructByName[models.Delivery])
 				return err
 			})
-		b.Queue(`SELECT min(greatest(not_before, leased_until)) FROM deliveries
-			WHERE subject_id = $1 AND step_seq = $2 AND sent_at IS NULL AND leased_until IS DISTINCT FROM $3`, caseID, step, until).
-			QueryRow(func(row pgx.Row) error { return row.Scan(&out.Next) })
+		b.Queue(`SELECT id, greatest(not_before, leased_until) AS at FROM deliveries
+			WHERE subject_id = $1 AND step_seq = $2 AND sent_at IS NULL ORDER BY 2`, caseID, step).
+			Query(func(rows pgx.Rows) error {
+				return collect(rows, func(rest struct {
+					ID string
+					At time.Time
+				},
+				) {
+					mine := slices.ContainsFunc(out.Deliveries, func(d models.Delivery) bool { return d.ID == rest.ID })
+					if !mine && out.Next == nil {
+						out.Next = &rest.At
+					}
+				})
+			})
 		return conn.SendBatch(ctx, &b).Close()
 	})
 	slices.SortFunc(out.Deliveries, func(a, b models.Delivery) int { return cmp.Compare(a.ID, b.ID) })

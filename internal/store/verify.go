@@ -156,15 +156,16 @@ func (v *verifier) load(ctx context.Context, conn *pgx.Conn, after string) ([]ve
 	each(&b, `SELECT case_id, name, cycle, state, clock, target, started_at, due_at, met_at, breached_at, cancelled_at FROM case_milestones
 		WHERE case_id = ANY($1)`,
 		ids, func(m verifiedMilestone) { byID[m.CaseID].milestones = append(byID[m.CaseID].milestones, m.milestone) })
-	var principals, ofCases []string
-	var lives []bool
+	var principals, inPhases, ofCases []string
+	var late []bool
 	for i := range cases {
 		for _, p := range principalsOf(&cases[i].State) {
-			principals, lives, ofCases = append(principals, p), append(lives, cases[i].State.Held()), append(ofCases, cases[i].ID)
+			principals, ofCases = append(principals, p), append(ofCases, cases[i].ID)
+			inPhases, late = append(inPhases, phaseOf(cases[i].State.Status)), append(late, breached(&cases[i].State))
 		}
 	}
-	b.Queue(`SELECT case_id, principal AS id FROM case_access JOIN unnest($1::text[], $2::boolean[], $3::text[]) x(principal, live, case_id)
-		USING (principal, live, case_id) ORDER BY 2`, principals, lives, ofCases).Query(func(rows pgx.Rows) error {
+	b.Queue(`SELECT case_id, principal AS id FROM case_access JOIN unnest($1::text[], $2::text[], $3::boolean[], $4::text[]) x(principal, phase, breached, case_id)
+		USING (principal, phase, breached, case_id) ORDER BY 2`, principals, inPhases, late, ofCases).Query(func(rows pgx.Rows) error {
 		return collect(rows, func(p owned) { byID[p.CaseID].principals = append(byID[p.CaseID].principals, p.ID) })
 	})
 	return cases, tx.SendBatch(ctx, &b).Close()
@@ -357,9 +358,9 @@ func (m milestone) text() string {
 // The sweeps look over whole tables for rows that no case asks for.
 const (
 	surplusAccess = `SELECT a.case_id AS case_id, coalesce(c.number, '') AS number, 'access.surplus' AS rule, '' AS expected,
-			a.principal || CASE WHEN a.live THEN ' (live)' ELSE '' END AS found
+			a.principal || ' ' || a.phase || CASE WHEN a.breached THEN ' breached' ELSE '' END AS found
 		FROM case_access a LEFT JOIN cases c ON c.id = a.case_id
-		WHERE c.id IS NULL OR a.live <> c.live OR (a.principal NOT IN (c.accountable_id, c.assignee_id, c.created_by)
+		WHERE c.id IS NULL OR (a.phase, a.breached) <> (c.phase, c.breached) OR (a.principal NOT IN (c.accountable_id, c.assignee_id, c.created_by)
 			AND a.principal NOT IN (coalesce(c.account_manager_id, ''), coalesce(c.team_id, ''), coalesce(c.accountable_team_id, ''),
 				coalesce(c.offer_to_id, ''), coalesce(c.offer_team_id, ''), coalesce(c.transfer_to_id, ''))
 			AND NOT EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.holder = a.principal))`
