@@ -19,8 +19,10 @@ type CaseStore interface {
 	AdvanceCases(ctx context.Context, ids []string, known map[string]int64, decide models.DecideCases) (models.CasesAdvanced, error)
 	// NextCaseNumber gives the next number of the type on the day (YYYYMMDD).
 	NextCaseNumber(ctx context.Context, t models.CaseType, day string) (string, error)
-	// Org is the organisation as it stands.
+	// Org is the organisation as it stands, or as it stood a moment ago.
 	Org(ctx context.Context) (*models.Org, error)
+	// FreshOrg is the organisation as it stands.
+	FreshOrg(ctx context.Context) (*models.Org, error)
 }
 
 // Rulebook gives the rules that a case is judged by.
@@ -44,7 +46,19 @@ func (a *Complaint) Advance(ctx context.Context, in models.AdvanceCase) (models.
 		s, err := a.Store.CaseState(ctx, in.CaseID)
 		return models.CaseAdvanced{State: s, Behind: true, Mail: true}, err
 	}
-	ids, known, decide, err := a.prepare(ctx, in)
+	out, err := a.attempt(ctx, in, a.Store.Org)
+	if errs.CodeOf(err) == errs.Invalid { // somebody unknown may have come a moment ago
+		return a.attempt(ctx, in, a.Store.FreshOrg)
+	}
+	return out, err
+}
+
+func (a *Complaint) attempt(ctx context.Context, in models.AdvanceCase, read func(context.Context) (*models.Org, error)) (models.CaseAdvanced, error) {
+	org, err := read(ctx)
+	if err != nil {
+		return models.CaseAdvanced{}, err
+	}
+	ids, known, decide, err := a.prepare(ctx, in, org)
 	if err != nil {
 		return models.CaseAdvanced{}, err
 	}
@@ -68,12 +82,8 @@ func (a *Complaint) Advance(ctx context.Context, in models.AdvanceCase) (models.
 
 // prepare reads all that the decision needs, so that the transaction holds its locks for no other read: the cases that the
 // step concerns (the addressed one first), the step that it must follow, and the pure decision itself.
-func (a *Complaint) prepare(ctx context.Context, in models.AdvanceCase) (ids []string, known map[string]int64, _ models.DecideCases, err error) {
+func (a *Complaint) prepare(ctx context.Context, in models.AdvanceCase, org *models.Org) (ids []string, known map[string]int64, _ models.DecideCases, err error) {
 	ids, known = []string{in.CaseID}, map[string]int64{in.CaseID: 0}
-	org, err := a.Store.Org(ctx)
-	if err != nil {
-		return nil, nil, nil, err
-	}
 	if in.State == nil {
 		decide, err := a.record(ctx, in, org)
 		return ids, known, decide, err

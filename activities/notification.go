@@ -42,6 +42,8 @@ type Poster interface {
 // Texts renders what people read.
 type Texts interface {
 	Text(locale, key string, args map[string]string) string
+	// Notice renders a notification in the reader's language, its instants on the clock of the zone.
+	Notice(locale string, zone *time.Location, kind string, data map[string]string) (title, body string)
 }
 
 // Notifications sends messages out of the product.
@@ -65,9 +67,9 @@ func (n *Notifications) Deliver(ctx context.Context, in models.DeliverMessages) 
 	}
 	var failed []error
 	for _, message := range bundles(leased.Deliveries) {
-		if err := n.send(ctx, message); err != nil {
-			failed = append(failed, err)
-			err = n.Outbox.MarkDeliveriesFailed(ctx, idsOf(message), err.Error(), n.Now().UTC().Add(retryAfter))
+		if fault := n.send(ctx, message); fault != nil {
+			failed = append(failed, fault)
+			err = n.Outbox.MarkDeliveriesFailed(ctx, idsOf(message), fault.Error(), n.Now().UTC().Add(retryAfter))
 		} else {
 			err = n.Outbox.MarkDeliveriesSent(ctx, idsOf(message), n.Now().UTC())
 		}
@@ -124,7 +126,7 @@ func (n *Notifications) send(ctx context.Context, message []models.Delivery) err
 }
 
 func (n *Notifications) email(ctx context.Context, message []models.Delivery) error {
-	first := message[0]
+	first, zone := message[0], time.UTC
 	m := mail.Message{ID: first.ID, To: first.ContactEmail, Locale: first.Data["locale"]}
 	if first.UserID != nil {
 		u, err := n.Outbox.User(ctx, *first.UserID)
@@ -134,14 +136,15 @@ func (n *Notifications) email(ctx context.Context, message []models.Delivery) er
 		if !u.Active || u.Email == "" {
 			return nil // nobody to tell any more
 		}
+		if zone, err = time.LoadLocation(u.TimeZone); err != nil {
+			return err
+		}
 		m.To, m.Locale = u.Email, u.Locale
 		m.Link, m.LinkText = n.PublicURL, n.Texts.Text(u.Locale, "mail.open", nil)
 	}
 	for _, d := range message {
-		m.Sections = append(m.Sections, mail.Section{
-			Title: n.Texts.Text(m.Locale, "notification."+d.Kind+".title", d.Data),
-			Body:  n.Texts.Text(m.Locale, "notification."+d.Kind+".body", d.Data),
-		})
+		title, body := n.Texts.Notice(m.Locale, zone, d.Kind, d.Data)
+		m.Sections = append(m.Sections, mail.Section{Title: title, Body: body})
 	}
 	m.Subject = m.Sections[0].Title
 	if len(message) > 1 {

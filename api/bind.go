@@ -69,9 +69,6 @@ func decode(body []byte, dst any) error {
 	return notJSON(json.Unmarshal(body, dst))
 }
 
-// decodeValue is decode for a value inside a body that was read already.
-func decodeValue(b []byte, dst any) error { return json.Unmarshal(b, dst) }
-
 // notJSON makes the errors of encoding/json the client's.
 func notJSON(err error) error {
 	var e *errs.Error

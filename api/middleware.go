@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func newEdge(d Deps) (*edge, error) {
 		}, []string{"method", "route", "status"}),
 	}
 	if e.now == nil {
-		e.now = time.Now
+		e.now = func() time.Time { return time.Now().Truncate(time.Millisecond) } // the precision of every answer
 	}
 	if d.Metrics != nil {
 		if err := d.Metrics.Register(e.requests); err != nil {
@@ -233,6 +234,7 @@ func readBody(c *gin.Context) {
 		fail(c, errs.Wrap(err, errs.Malformed, "body.unreadable"))
 	default:
 		c.Set(keyBody, body)
+		c.Request.Body = io.NopCloser(bytes.NewReader(body)) // for handlers that are not ours, as the codec's
 	}
 }
 

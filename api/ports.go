@@ -103,7 +103,8 @@ type Notifications interface {
 	MarkRead(ctx context.Context, userID, id string, at time.Time) (models.Notification, error)
 }
 
-// Webhooks are the endpoints to which notices are posted, signed.
+// Webhooks are the endpoints to which notices are posted, signed. CreateWebhook takes and answers the secret in clear and
+// stores it sealed; it answers the stored endpoint when the id exists already. The list leaves secrets out.
 type Webhooks interface {
 	Webhooks(ctx context.Context, p models.Page) ([]models.Webhook, string, error)
 	CreateWebhook(ctx context.Context, w models.Webhook) (models.Webhook, error)

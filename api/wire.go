@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strconv"
@@ -83,7 +84,7 @@ func (p *patch[T]) UnmarshalJSON(b []byte) error {
 		return errNull
 	}
 	p.set = true
-	return decodeValue(b, &p.value)
+	return json.Unmarshal(b, &p.value)
 }
 
 // into changes dst when the field was present.
@@ -114,7 +115,7 @@ func (p *clearable[T]) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	p.value = new(T)
-	return decodeValue(b, p.value)
+	return json.Unmarshal(b, p.value)
 }
 
 // into changes dst when the field was present.
@@ -127,5 +128,6 @@ func (p clearable[T]) into(dst **T) {
 // inner is what the rules of the field are checked against: nil when it was absent or null.
 func (p clearable[T]) inner() any { return p.value }
 
+// element is the type of the value, so that what is inside it is read as strictly as the rest of the body.
 func (p *patch[T]) element() reflect.Type     { return reflect.TypeFor[T]() }
 func (p *clearable[T]) element() reflect.Type { return reflect.TypeFor[T]() }

@@ -66,7 +66,7 @@ var caseRules = []caseRule{
 	{ActionResume, []CaseStatus{CaseWaitingCustomer}, nil, doers},
 	{ActionClientMessage, living, nil, []caseWho{whoParticipant}},
 	{ActionAssign, working, notAdjudicating, anyOf},
-	{ActionNote, anyState, nil, anyOf},
+	{ActionNote, anyState, nil, doers},
 	{ActionEscalate, working, nil, anyOf},
 	{ActionPrioritize, working, nil, chief},
 	{ActionAdjudicate, working, nil, chief},

@@ -9,7 +9,6 @@ set -euo pipefail
 
 readonly go_minimum=1.26
 readonly postgres_minimum=14
-readonly postgres_archive=https://repo1.maven.org/maven2/
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
@@ -79,11 +78,8 @@ check_postgres() {
 	local downloads="${XDG_CACHE_HOME:-$HOME/.cache}/mcrflow/postgresql"
 	[[ $EUID -eq 0 ]] && downloads=/var/cache/mcrflow/postgresql
 	compgen -G "$downloads/*/bin/postgres" >/dev/null && return
-	if have curl && ! curl --silent --head --max-time 10 "$postgres_archive" >/dev/null; then
-		fail "PostgreSQL $postgres_minimum or later is missing and cannot be downloaded from $postgres_archive." \
-			"Install the package postgresql (Debian, Ubuntu), postgresql-server (Fedora) or postgresql@17 (Homebrew)"
-	fi
-	say "PostgreSQL is not installed: the first start downloads one into $downloads"
+	say "PostgreSQL $postgres_minimum or later is not installed: the first start downloads one into $downloads." \
+		"Where it cannot, install the package postgresql (Debian, Ubuntu), postgresql-server (Fedora) or postgresql@17 (Homebrew)"
 }
 
 check_compiler() {

@@ -103,6 +103,8 @@ func (l *ledger) NextCaseNumber(_ context.Context, t models.CaseType, day string
 
 func (l *ledger) Org(context.Context) (*models.Org, error) { return l.org, nil }
 
+func (l *ledger) FreshOrg(context.Context) (*models.Org, error) { return l.org, nil }
+
 // rulebook gives the shipped policy and calendar.
 type rulebook struct {
 	policy *policy.CompiledSLA

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
@@ -89,9 +90,11 @@ type server struct {
 // serve starts the API on the configured address; port 0 takes a free one.
 func (p *parts) serve(ctx context.Context) (*server, error) {
 	s := &server{done: make(chan error, 1)}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue)
 	deps := api.Deps{
-		Log: p.log, Texts: p.texts, Metrics: prometheus.NewRegistry(), Stopping: s.stopping.Load, Version: version,
+		Log: p.log, Texts: p.texts, Metrics: metrics, Stopping: s.stopping.Load, Version: version,
 		Limits: api.Limits{
 			PerSecond: p.config.RequestsPerSecond, Burst: int(2 * p.config.RequestsPerSecond), LoginPerMinute: p.config.LoginsPerMinute, LoginBurst: max(1, int(p.config.LoginsPerMinute/2)),
 		},

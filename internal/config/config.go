@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"maps"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,7 +43,7 @@ type Config struct {
 	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" envDefault:"mcrflow" validate:"required" help:"the engine's namespace"`
 	PayloadKeys       Secret `env:"MCRFLOW_PAYLOAD_KEYS" help:"id:base64,… AES-256 keys that seal the engine's payloads, the active one first; up makes one"`
 
-	HTTPAddress       string  `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080" validate:"hostname_port" help:"where the API listens"`
+	HTTPAddress       string  `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080" validate:"listen_address" help:"where the API listens; port 0 takes a free one"`
 	RequestsPerSecond float64 `env:"RATE_LIMIT_PER_SECOND" envDefault:"500" validate:"gt=0" help:"requests per second that one address may make"`
 	LoginsPerMinute   float64 `env:"LOGIN_RATE_LIMIT_PER_MINUTE" envDefault:"120" validate:"gt=0" help:"log-ins per minute that one address may try"`
 	PublicURL         string  `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" validate:"url" help:"where people reach the product, for links in messages"`
@@ -66,24 +69,68 @@ type SMTP struct {
 	TLS      string `env:"SMTP_TLS" envDefault:"starttls" validate:"oneof=starttls tls none" help:"starttls, tls or none"`
 }
 
-// Load reads the settings through the lookup, which is os.LookupEnv but for tests. Its error names every fault by the
-// variable's name.
+// Load reads the settings from the environment, given as names and values. Its error names every fault by the variable's
+// name; values are not repeated where they are secret.
 func Load(environ map[string]string) (Config, error) {
 	c, err := env.ParseAsWithOptions[Config](env.Options{Environment: environ})
-	if err != nil {
+	var unreadable env.AggregateError
+	if err != nil && !errors.As(err, &unreadable) {
 		return c, fmt.Errorf("settings: %w", err)
+	}
+	names := variables(reflect.TypeOf(c))
+	var faults []string
+	unread := map[string]bool{}
+	for _, err := range unreadable.Errors {
+		var parse env.ParseError
+		if !errors.As(err, &parse) {
+			return c, fmt.Errorf("settings: %w", err)
+		}
+		name := names[parse.Name]
+		unread[name] = true
+		faults = append(faults, fmt.Sprintf("%s cannot be read: %v", name, parse.Err))
 	}
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("env") })
-	var faults validator.ValidationErrors
-	if err := v.Struct(c); errors.As(err, &faults) {
-		lines := make([]string, len(faults))
-		for i, f := range faults {
-			lines[i] = fmt.Sprintf("%s must be %s %s", f.Field(), f.Tag(), f.Param())
+	if err := v.RegisterValidation("listen_address", isListenAddress); err != nil {
+		return c, fmt.Errorf("settings: %w", err)
+	}
+	var wrong validator.ValidationErrors
+	if err := v.Struct(c); err != nil && !errors.As(err, &wrong) {
+		return c, fmt.Errorf("settings: %w", err)
+	}
+	for _, f := range wrong {
+		if !unread[f.Field()] {
+			faults = append(faults, strings.TrimSpace(fmt.Sprintf("%s must be %s %s", f.Field(), f.Tag(), f.Param())))
 		}
-		return c, fmt.Errorf("settings: %s", strings.Join(lines, "; "))
+	}
+	if len(faults) > 0 {
+		return c, fmt.Errorf("settings: %s", strings.Join(faults, "; "))
 	}
 	return c, nil
+}
+
+// variables maps the names of the fields, nested ones too, to those of their variables.
+func variables(t reflect.Type) map[string]string {
+	names := map[string]string{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if name := f.Tag.Get("env"); name != "" {
+			names[f.Name] = name
+		} else {
+			maps.Copy(names, variables(f.Type))
+		}
+	}
+	return names
+}
+
+// isListenAddress accepts host:port; the validator's own hostname_port refuses port 0, which takes a free one.
+func isListenAddress(f validator.FieldLevel) bool {
+	_, port, err := net.SplitHostPort(f.Field().String())
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 // Print writes each setting in the notation of an environment file, with its meaning; secrets are hidden.

@@ -65,6 +65,12 @@ func (s *Store) Org(ctx context.Context) (*models.Org, error) {
 	if o := s.cache.org.Load(); o != nil && o.generation == generation && now.Sub(o.loaded) < freshness {
 		return o.Org, nil
 	}
+	return s.FreshOrg(ctx)
+}
+
+// FreshOrg is Org as of now, also where another process has just changed it.
+func (s *Store) FreshOrg(ctx context.Context) (*models.Org, error) {
+	now, generation := s.now(), s.cache.generation.Load()
 	org, err := readOrg(ctx, s.db)
 	if err != nil {
 		return nil, err

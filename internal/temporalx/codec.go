@@ -156,5 +156,5 @@ func DataConverter(keys *Keyring) converter.DataConverter {
 		return base
 	}
 	// Codecs apply from last to first: compression must see the plain bytes.
-	return converter.NewCodecDataConverter(base, NewCodec(keys), converter.NewZlibCodec(converter.ZlibCodecOptions{}))
+	return converter.NewCodecDataConverter(base, NewCodec(keys), newCompression())
 }

@@ -48,7 +48,7 @@ func FromTemporal(err error) error {
 	if !errors.As(err, &app) || app.Type() == "" {
 		return err
 	}
-	e := &errs.Error{Code: errs.Code(app.Type()), Key: app.Message(), Err: err}
+	e := &errs.Error{Code: errs.Code(app.Type()), Key: app.Message(), RetryAfter: app.NextRetryDelay(), Err: err}
 	var d detail
 	if app.HasDetails() && app.Details(&d) == nil && d.Key != "" {
 		e.Key, e.Args, e.Fields = d.Key, d.Args, d.Fields

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"go.temporal.io/api/enums/v1"
+
+	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// benchClients is how many clients the cases are spread over: none has more of them at hand than a busy client has.
+const benchClients = 2000
+
+func clientID(n int64) string {
+	return id.Derive(id.Client, "bench", strconv.FormatInt(n%benchClients, 10))
+}
+
+// makeClients makes the clients of the run unless they are there. Their class raises no priority and tells nobody.
+func (b *bench) makeClients(ctx context.Context) error {
+	ids := make([]string, benchClients)
+	for i := range ids {
+		ids[i] = clientID(int64(i))
+	}
+	return b.exec(ctx, `INSERT INTO clients (id, name, industry, region, class, status, external_ref, version, created_at, updated_at)
+		SELECT id, 'Client ' || id, 'logistics', 'EMEA', 'B', 'active', '', 1, now(), now() FROM unnest($1::text[]) id ON CONFLICT DO NOTHING`, ids)
+}
+
+// complaint is the body of a new case: low on both scales, so that its first checkpoint is hours away.
+func complaint(n int64) []byte {
+	return fmt.Appendf(nil, `{"type":"complaint","client_id":%q,"contact":{"name":"Owen Marsh","phone":"+44 20 5550 0103","email":"owen@client.example"},
+		"channel":"phone","subject":"Delivery %d arrived damaged","description":"Two of the five boxes were open, and the inner packing was wet. The client asks for a replacement this week.",
+		"category":"delivery","impact":"low","urgency":"low","external_ref":"EXT-%d"}`, clientID(n), n, n)
+}
+
+func agent(n int64) string { return agents[n%int64(len(agents))] }
+
+// submit records a case and returns its id.
+func (b *bench) submit(ctx context.Context, n int64) (string, error) {
+	var view struct {
+		ID string `json:"id"`
+	}
+	err := b.api.post(ctx, agent(n), "/cases", b.key(), complaint(n), &view)
+	return view.ID, err
+}
+
+// open records n cases and returns their ids; case i is agent(i)'s.
+func (b *bench) open(ctx context.Context, n int) ([]string, error) {
+	ids := make([]string, n)
+	err := each(ctx, b.concurrency, n, func(ctx context.Context, i int64) (err error) {
+		ids[i], err = b.submit(ctx, i)
+		return err
+	})
+	return ids, err
+}
+
+func measureSubmit(ctx context.Context, b *bench) ([]line, error) {
+	if err := b.makeClients(ctx); err != nil {
+		return nil, err
+	}
+	return b.compare(ctx, contest{
+		name: "submit a case (POST /cases)",
+		ours: func(ctx context.Context, n int64) error { _, err := b.submit(ctx, n); return err },
+		raw: func(ctx context.Context, n int64) error {
+			return b.rawStart(ctx, rawID("submit", n), complaint(n))
+		},
+	})
+}
+
+// measureCommand takes a note and an answer to the client: the smallest command, and one that moves promises.
+func measureCommand(ctx context.Context, b *bench) ([]line, error) {
+	if err := b.makeClients(ctx); err != nil {
+		return nil, err
+	}
+	n := sized(b, 400, 100)
+	var lines []line
+	for _, command := range []struct{ name, body string }{
+		{"note", `{"text":"Called the warehouse: they look for the boxes.","visibility":"internal"}`},
+		{"respond", `{"message":"We have found your boxes and send new ones today."}`},
+	} {
+		cases, err := b.open(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		body := []byte(command.body)
+		err = each(ctx, b.concurrency, n, func(ctx context.Context, i int64) error {
+			return b.rawStart(ctx, rawID(command.name, i), body)
+		})
+		if err != nil {
+			return nil, err
+		}
+		more, err := b.compare(ctx, contest{
+			name: "command on an open case (" + command.name + ")",
+			ours: func(ctx context.Context, i int64) error {
+				i %= int64(n)
+				return b.api.post(ctx, agent(i), "/cases/"+cases[i]+"/"+command.name, b.key(), body, nil)
+			},
+			raw: func(ctx context.Context, i int64) error {
+				return b.rawWrite(ctx, rawID(command.name, i%int64(n)), body)
+			},
+		})
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, more...)
+	}
+	return lines, nil
+}
+
+// measureCost counts what the engine keeps and bills of one complaint: recorded, answered, resolved, closed.
+func measureCost(ctx context.Context, b *bench) ([]line, error) {
+	if err := b.makeClients(ctx); err != nil {
+		return nil, err
+	}
+	caseID, err := b.submit(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range []struct{ user, action, body string }{
+		{agent(0), "respond", `{"message":"We look into it."}`},
+		{agent(0), "resolve", `{"resolution":"New boxes were delivered.","root_cause":"packing"}`},
+		{"supervisor1", "close", `{"reason":"The client confirmed by phone."}`},
+	} {
+		if err := b.api.post(ctx, step.user, "/cases/"+caseID+"/"+step.action, b.key(), []byte(step.body), nil); err != nil {
+			return nil, err
+		}
+	}
+	events, actions, err := b.count(ctx, models.ComplaintWorkflowID(caseID))
+	if err != nil {
+		return nil, err
+	}
+	return []line{
+		{measure: "history events of a complaint", figure: strconv.Itoa(events), bar: "≤ 60", met: events <= 60},
+		{measure: "billable actions of a complaint", figure: strconv.Itoa(actions), bar: "≤ 20", met: actions <= 20},
+	}, nil
+}
+
+// billable are the events that are actions on the bill; a local activity counts with its marker.
+var billable = map[enums.EventType]bool{
+	enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:                           true,
+	enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:                   true,
+	enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:                          true,
+	enums.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:                  true,
+	enums.EVENT_TYPE_TIMER_STARTED:                                        true,
+	enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:                              true,
+	enums.EVENT_TYPE_MARKER_RECORDED:                                      true,
+	enums.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:                    true,
+	enums.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:             true,
+	enums.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:         true,
+	enums.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: true,
+}
+
+// count reads a history.
+func (s *stand) count(ctx context.Context, workflowID string) (events, actions int, err error) {
+	history := s.engine.GetWorkflowHistory(ctx, workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for history.HasNext() {
+		event, err := history.Next()
+		if err != nil {
+			return 0, 0, err
+		}
+		events++
+		if billable[event.GetEventType()] {
+			actions++
+		}
+	}
+	return events, actions, nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+)
+
+// call makes the n-th call of a load, counted from 0.
+type call func(ctx context.Context, n int64) error
+
+// drive keeps the number of callers busy for the time, each with its next call as soon as its last one was answered, and
+// returns how long each call took. The first error ends it.
+func drive(ctx context.Context, callers int, d time.Duration, next *atomic.Int64, do call) ([]time.Duration, time.Duration, error) {
+	var mu sync.Mutex
+	var all []time.Duration
+	g, ctx := errgroup.WithContext(ctx)
+	begun := time.Now()
+	for range callers {
+		g.Go(func() error {
+			var took []time.Duration
+			for time.Since(begun) < d {
+				start := time.Now()
+				if err := do(ctx, next.Add(1)-1); err != nil {
+					return err
+				}
+				took = append(took, time.Since(start))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took...)
+			return nil
+		})
+	}
+	err := g.Wait()
+	return all, time.Since(begun), err
+}
+
+// each makes calls 0 to n-1, so many at once.
+func each(ctx context.Context, callers, n int, do call) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(callers)
+	for i := range n {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return do(ctx, int64(i))
+		})
+	}
+	return g.Wait()
+}
+
+// pace makes n calls at a rate per second, whether or not the earlier ones are answered.
+func pace(ctx context.Context, perSecond float64, n int, do call) error {
+	g, ctx := errgroup.WithContext(ctx)
+	limiter := rate.NewLimiter(rate.Limit(perSecond), 1)
+	for i := range n {
+		if err := limiter.Wait(ctx); err != nil {
+			break // the group knows why
+		}
+		g.Go(func() error { return do(ctx, int64(i)) })
+	}
+	return g.Wait()
+}
+
+// contest is a comparison of two ways to do the same, in turn.
+type contest struct {
+	name      string
+	ours, raw call
+}
+
+// compare lets both sides run in turn, raw first, after a round of each that does not count.
+func (b *bench) compare(ctx context.Context, c contest) ([]line, error) {
+	rounds, length := sized(b, 4, 2), sized(b, 10*time.Second, 4*time.Second)
+	sides := []struct {
+		name  string
+		do    call
+		next  atomic.Int64
+		total laps
+	}{{name: "raw engine", do: c.raw}, {name: "product", do: c.ours}}
+	for round := range rounds + 1 {
+		for i := range sides {
+			s := &sides[i]
+			d := length
+			if round == 0 {
+				d = length / 3
+			}
+			before := b.cpu()
+			took, elapsed, err := drive(ctx, b.concurrency, d, &s.next, s.do)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", s.name, err)
+			}
+			if round == 0 {
+				continue
+			}
+			s.total.add(took, elapsed, b.cpu().minus(before))
+			b.say("%s, round %d of %d, %s: %.0f/s", c.name, round, rounds, s.name, s.total.rates[round-1])
+		}
+	}
+	raw, ours := &sides[0].total, &sides[1].total
+	r := ratio(ours.rate(), raw.rate())
+	low, high := spread(ours, raw)
+	return []line{
+		{measure: c.name, figure: fmt.Sprintf("%.2f of raw (rounds %.2f–%.2f)", r, low, high), bar: "≥ 0.90", met: r >= 0.90},
+		{measure: "– product", figure: ours.String()},
+		{measure: "– raw engine", figure: raw.String()},
+		{measure: "– CPU per call, product", figure: ours.cpu.per(len(ours.took))},
+		{measure: "– CPU per call, raw engine", figure: raw.cpu.per(len(raw.took))},
+	}, nil
+}

@@ -1,0 +1,5 @@
+// Package e2e_test tests the product as it is run: PostgreSQL, the workflow engine, `mcrflow api` and `mcrflow worker`,
+// each a process of its own, through HTTP only. Every answer is held against api/openapi.yaml. `make build` comes first.
+//
+// With UPDATE_HISTORIES=1 the tests record the histories that workflows/replay_test.go replays.
+package e2e_test

@@ -1,0 +1,150 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/temporalproto"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// histories is where the histories are kept that workflows/replay_test.go replays, and the key that seals them.
+const histories = "../../workflows/testdata/histories"
+
+// history reads what the engine has kept of a case's process.
+func (m *matter) history() *history.History {
+	m.t.Helper()
+	c, err := m.s.dial()
+	require.NoError(m.t, err)
+	defer c.Close()
+	h := &history.History{}
+	events := c.GetWorkflowHistory(context.Background(), models.ComplaintWorkflowID(m.ID), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		require.NoError(m.t, err)
+		h.Events = append(h.Events, e)
+	}
+	return h
+}
+
+// keep writes the history as the fixture of a path when UPDATE_HISTORIES=1 asks for it. A release adds fixtures; it
+// never changes those of processes that still run.
+func (m *matter) keep(path string) {
+	m.t.Helper()
+	if os.Getenv("UPDATE_HISTORIES") != "1" {
+		return
+	}
+	text, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(m.history())
+	require.NoError(m.t, err)
+	require.NoError(m.t, os.WriteFile(filepath.Join(histories, "complaint", path+".json"), append(text, '\n'), 0o644))
+}
+
+// awaitEnd waits until the process of the case is over.
+func (m *matter) awaitEnd() *history.History {
+	m.t.Helper()
+	var h *history.History
+	until(m.t, func() bool {
+		h = m.history()
+		return h.Events[len(h.Events)-1].EventType == enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
+	}, func() string { return "the end of the process" })
+	return h
+}
+
+// actions counts what a cloud engine would bill: the start, updates, timers, signals, activities, and one for every
+// workflow task in which local activities ran.
+func actions(h *history.History) int {
+	n, local := 0, map[int64]bool{}
+	for _, e := range h.Events {
+		switch e.EventType {
+		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
+			enums.EVENT_TYPE_TIMER_STARTED, enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+			enums.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			n++
+		case enums.EVENT_TYPE_MARKER_RECORDED:
+			local[e.GetMarkerRecordedEventAttributes().GetWorkflowTaskCompletedEventId()] = true
+		}
+	}
+	return n + len(local)
+}
+
+func TestAHappyComplaintCostsTheEngineLittle(t *testing.T) {
+	t.Parallel()
+	s := shared
+	first, helper := s.as(t, "agent1"), s.as(t, "agent4")
+	m := s.record(t, first, "brief", nil)
+	m.do(first, "respond", M{"message": "We are on it."})
+	m.do(first, "assign", M{"assignee_id": helper.ID})
+	m.do(helper, "accept", nil)
+	m.do(helper, "resolve", M{"resolution": "Replaced."})
+	m.await("closed", 1)
+	h := m.awaitEnd()
+	t.Logf("record, respond, assign, accept, resolve, closed by silence, window over: %d events, %d billable actions", len(h.Events), actions(h))
+	require.LessOrEqual(t, len(h.Events), 60)
+	require.LessOrEqual(t, actions(h), 20)
+	m.refused(first, "reopen", M{"reason": "Again."}, http.StatusConflict, "process_closed")
+	m.keep("happy")
+}
+
+func TestTheEngineKeepsNoClearText(t *testing.T) {
+	t.Parallel()
+	s := shared
+	agent := s.as(t, "agent1")
+	secrets := []string{"Gasket of Hall Seven", "It hisses at night", "Ottilie Nightingale", "ottilie.nightingale@example.com", "Sorry about the noise", "Tightened all bolts"}
+	m := s.record(t, agent, "calm", M{
+		"subject": secrets[0], "description": secrets[1], "contact": M{"name": secrets[2], "email": secrets[3]}, "channel": "email",
+	})
+	m.do(agent, "respond", M{"message": secrets[4]})
+	m.do(agent, "resolve", M{"resolution": secrets[5]})
+	h := m.history()
+	raw, err := proto.Marshal(h)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), m.ID, "the search must be able to find something")
+	for _, secret := range secrets {
+		require.False(t, bytes.Contains(raw, []byte(secret)), secret)
+	}
+
+	sealed, err := protojson.Marshal(h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetInput())
+	require.NoError(t, err)
+	decode := func(token string) (int, []byte) {
+		req, err := http.NewRequest(http.MethodPost, s.url+"/codec/decode", bytes.NewReader(sealed))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", "application/json")
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		res, err := web.Do(req)
+		require.NoError(t, err)
+		defer func() { _ = res.Body.Close() }()
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		return res.StatusCode, body
+	}
+	status, body := decode("")
+	refused(t, answer{status: status, body: body}, http.StatusUnauthorized, "unauthenticated")
+	for _, name := range []string{"agent1", "manager1", "auditor1"} {
+		status, body = decode(s.as(t, name).token)
+		refused(t, answer{status: status, body: body}, http.StatusForbidden, "forbidden")
+	}
+	status, body = decode(s.as(t, "admin").token)
+	require.Equal(t, http.StatusOK, status, "%s", body)
+	var open struct {
+		Payloads []struct {
+			Data []byte `json:"data"`
+		} `json:"payloads"`
+	}
+	require.NoError(t, json.Unmarshal(body, &open))
+	require.Len(t, open.Payloads, 1)
+	require.Contains(t, string(open.Payloads[0].Data), m.ID)
+}

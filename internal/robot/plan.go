@@ -1,0 +1,172 @@
+package robot
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/mcrflow/mcrflow/internal/apiclient"
+)
+
+// caseView is what the robot looks at of a case.
+type caseView struct {
+	ID             string   `json:"id"`
+	Number         string   `json:"number"`
+	State          string   `json:"state"`
+	AssigneeID     string   `json:"assignee_id"`
+	AccountableID  string   `json:"accountable_id"`
+	AllowedActions []string `json:"allowed_actions"`
+	Offer          *struct {
+		ToID string `json:"to_id"`
+	} `json:"offer"`
+	Transfer *struct {
+		ToID string `json:"to_id"`
+	} `json:"transfer"`
+}
+
+// people are those whom the case is about just now.
+func (v caseView) people() []string {
+	ids := make([]string, 0, 4)
+	if v.Offer != nil {
+		ids = append(ids, v.Offer.ToID)
+	}
+	if v.Transfer != nil {
+		ids = append(ids, v.Transfer.ToID)
+	}
+	return append(ids, v.AssigneeID, v.AccountableID)
+}
+
+// plan is what is to happen to one case.
+type plan struct {
+	caseID, number string
+	view           caseView // as last seen
+	steps          []string
+	rng            *rand.Rand
+}
+
+// fates are the courses that a case may take, with how often each comes. A step that nobody may take is passed over.
+var fates = []struct {
+	often int
+	steps []string
+}{
+	{5, []string{"respond", "note", "resolve"}},
+	{3, []string{"respond", "resolve", "close"}},
+	{4, []string{"respond", "assign", "accept", "note", "resolve"}},
+	{3, []string{"assign", "decline", "assign", "decline", "adjudicate", "respond", "resolve", "close"}},
+	{3, []string{"respond", "wait", "resume", "resolve"}},
+	{2, []string{"respond", "wait", "client-message", "resolve"}},
+	{2, []string{"respond", "extend", "decide-extension", "resolve"}},
+	{1, []string{"transfer-accountability", "decide-transfer", "accept-accountability", "respond", "resolve"}},
+	{1, []string{"respond", "transfer-accountability", "decide-transfer", "refuse-accountability", "resolve"}},
+	{2, []string{"escalate", "prioritize", "respond", "resolve", "close"}},
+	{2, []string{"respond", "resolve", "reopen", "respond", "resolve", "close"}},
+	{1, []string{"note", "cancel"}},
+	{1, []string{"assign"}}, // an offer that nobody takes up
+	{3, nil},                // left alone, until its promises are broken
+}
+
+// newPlan draws the fate of the nth case that the robot meets.
+func newPlan(seed uint64, n int, c caseView) *plan {
+	p := &plan{
+		caseID: c.ID, number: c.Number, view: c,
+		rng: rand.New(rand.NewPCG(seed, uint64(n))), //nolint:gosec // a plan, not a secret
+	}
+	total := 0
+	for _, f := range fates {
+		total += f.often
+	}
+	draw := p.rng.IntN(total)
+	for _, f := range fates {
+		if draw -= f.often; draw < 0 {
+			p.steps = f.steps
+			break
+		}
+	}
+	return p
+}
+
+// body is the request for an action, in the words of who takes it.
+func (r *Robot) body(p *plan, action string, by *member, view caseView) map[string]any {
+	say := func(occasion string) string { return pick(p.rng, texts[by.Locale][occasion]) }
+	switch action {
+	case "respond":
+		return map[string]any{"message": say(action)}
+	case "note":
+		return map[string]any{"text": say(action), "visibility": pick(p.rng, []string{"internal", "client"})}
+	case "client-message":
+		return map[string]any{"text": say(action)}
+	case "assign":
+		to := pick(p.rng, r.agents(view.AssigneeID))
+		if p.rng.IntN(4) == 0 && to.TeamID != nil {
+			return map[string]any{"team_id": *to.TeamID, "note": say(action)}
+		}
+		return map[string]any{"assignee_id": to.ID, "note": say(action)}
+	case "adjudicate":
+		return map[string]any{"assignee_id": pick(p.rng, r.agents("")).ID, "reason": say(action)}
+	case "wait":
+		body := map[string]any{"reason": say(action)}
+		if p.rng.IntN(2) == 0 {
+			body["until"] = time.Now().Add(time.Duration(5+p.rng.IntN(60)) * time.Second).UTC().Format(time.RFC3339)
+		}
+		return body
+	case "prioritize":
+		levels := []string{"low", "medium", "high"}
+		return map[string]any{"impact": pick(p.rng, levels), "urgency": pick(p.rng, levels), "reason": say(action)}
+	case "extend":
+		return map[string]any{"milestone": "resolution", "by": "2h", "reason": say(action)}
+	case "decide-extension", "decide-transfer":
+		return map[string]any{"approve": p.rng.IntN(4) > 0, "comment": say("decide")}
+	case "transfer-accountability":
+		return map[string]any{"to_id": pick(p.rng, r.agents(view.AccountableID)).ID, "reason": say(action)}
+	case "resolve":
+		return map[string]any{"resolution": say(action), "root_cause": say("root_cause")}
+	case "accept", "resume", "accept-accountability":
+		return map[string]any{}
+	default: // decline, escalate, refuse-accountability, reopen, close, cancel
+		return map[string]any{"reason": say(action)}
+	}
+}
+
+// record makes new cases for clients that are there, in the name of one agent after another.
+func (r *Robot) record(ctx context.Context) error {
+	if r.c.Record <= 0 {
+		return nil
+	}
+	type client struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	}
+	var clients []client
+	agents := r.agents("")
+	if err := apiclient.Each(ctx, agents[0].api, "/clients", nil, func(c client) error {
+		clients = append(clients, c)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if len(clients) == 0 {
+		return fmt.Errorf("there is no client to record cases for")
+	}
+	levels := []string{"low", "medium", "high"}
+	for i := range r.c.Record {
+		by, of := agents[i%len(agents)], pick(r.rng, clients)
+		words := texts[by.Locale]
+		var made caseView
+		_, err := by.api.Post(ctx, "/cases", "", map[string]any{
+			"type": pick(r.rng, []string{"complaint", "complaint", "inquiry"}), "client_id": of.ID,
+			"channel": pick(r.rng, []string{"phone", "email", "web", "chat"}),
+			"contact": map[string]string{"name": of.Name, "email": "client@robot.example"},
+			"subject": pick(r.rng, words["subject"]), "description": pick(r.rng, words["description"]),
+			"impact": pick(r.rng, levels), "urgency": pick(r.rng, levels), "external_ref": "robot",
+		}, &made)
+		if err != nil {
+			return fmt.Errorf("record a case as %s: %w", by.Username, err)
+		}
+		r.tally.Done["record"]++
+		r.say(by, made.Number, "record", "→ "+made.State)
+	}
+	return nil
+}
+
+func pick[T any](rng *rand.Rand, from []T) T { return from[rng.IntN(len(from))] }
