@@ -49,6 +49,9 @@ func up(ctx context.Context, o upOptions, out io.Writer) (err error) {
 		return err
 	}
 	c.HTTPAddress = o.http
+	if _, set := os.LookupEnv("PUBLIC_URL"); !set {
+		c.PublicURL = "http://" + o.http
+	}
 	if err := checkDemo(o); err != nil {
 		return err
 	}

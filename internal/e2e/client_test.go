@@ -257,7 +257,9 @@ type matter struct {
 }
 
 // unique makes a text that no other test uses.
-func unique(what string) string { return fmt.Sprintf("%s %d-%d", what, count.Add(1), time.Now().UnixNano()) }
+func unique(what string) string {
+	return fmt.Sprintf("%s %d-%d", what, count.Add(1), time.Now().UnixNano())
+}
 
 // complaint is the body of a new case with what is the same in most tests.
 func complaint(clientID string, change M) M {

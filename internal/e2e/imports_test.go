@@ -21,7 +21,7 @@ var ours = map[string][]string{
 	"workflows":          {"activities", "models", "internal/errs", "internal/wf"},
 	"activities":         {"models", "internal/errs", "internal/mail"},
 	"worker":             {"activities", "models", "workflows", "internal/temporalx"},
-	"api":                {"models", "internal/calendar", "internal/errs", "internal/i18n", "internal/id", "internal/policy", "internal/reqctx", "internal/sla"},
+	"api":                {"models", "internal/calendar", "internal/errs", "internal/i18n", "internal/id", "internal/policy", "internal/reqctx", "internal/rulebook", "internal/sla"},
 	"api/apitest":        {"api"},
 	"internal/store":     {"models", "internal/auth", "internal/calendar", "internal/errs", "internal/id", "internal/policy", "internal/sla"},
 	"internal/rulebook":  {"models", "internal/calendar", "internal/errs", "internal/policy", "internal/sla"},
@@ -31,7 +31,7 @@ var ours = map[string][]string{
 	"internal/calendar":  {"internal/errs"},
 	"internal/mail":      {"internal/config"},
 	"internal/demo":      {"models", "policies", "internal/auth", "internal/errs", "internal/id", "internal/policy"},
-	"internal/importer":  {"internal/apiclient", "internal/errs", "internal/i18n", "internal/id", "models"},
+	"internal/importer":  {"internal/apiclient", "internal/errs", "internal/i18n", "internal/id", "internal/policy", "models"},
 	"internal/robot":     {"internal/apiclient", "internal/errs", "internal/i18n", "internal/id", "models"},
 }
 
@@ -39,9 +39,9 @@ var unbound = []string{"cmd/mcrflow", "internal/bench", "internal/testkit"}
 
 // foreign says which packages of others a package must not import.
 var foreign = map[string][]string{
-	"models":    {"gorm.io/", "go.temporal.io/", "github.com/gin-gonic/", "net/http", "database/sql", "os", "log/slog", "math/rand"},
-	"workflows": {"gorm.io/", "github.com/gin-gonic/", "github.com/google/uuid", "net/http", "os", "log/slog", "math/rand", "math/rand/v2", "crypto/rand"},
-	"api":       {"gorm.io/", "go.temporal.io/", "github.com/jackc/pgx", "database/sql"},
+	"models":       {"gorm.io/", "go.temporal.io/", "github.com/gin-gonic/", "net/http", "database/sql", "os", "log/slog", "math/rand"},
+	"workflows":    {"gorm.io/", "github.com/gin-gonic/", "github.com/google/uuid", "net/http", "os", "log/slog", "math/rand", "math/rand/v2", "crypto/rand"},
+	"api":          {"gorm.io/", "go.temporal.io/", "github.com/jackc/pgx", "database/sql"},
 	"internal/sla": {"time/tzdata", "os", "net/http", "log/slog", "math/rand"}, "internal/calendar": {"net/http", "log/slog", "math/rand"},
 }
 

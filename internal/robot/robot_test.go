@@ -1,0 +1,161 @@
+package robot
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mcrflow/mcrflow/models"
+)
+
+func TestFates(t *testing.T) {
+	t.Parallel()
+	known := models.CaseActions()
+	used := map[string]bool{}
+	for _, f := range fates {
+		require.Positive(t, f.often)
+		for _, step := range f.steps {
+			require.Contains(t, known, models.CaseAction(step))
+			used[step] = true
+		}
+	}
+	for _, action := range []models.CaseAction{
+		models.ActionAssign, models.ActionAccept, models.ActionDecline, models.ActionAdjudicate, models.ActionWait, models.ActionResume,
+		models.ActionNote, models.ActionEscalate, models.ActionTransfer, models.ActionExtend, models.ActionResolve,
+		models.ActionReopen, models.ActionClose,
+	} {
+		require.True(t, used[string(action)], "a robot also takes %s", action)
+	}
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	t.Run("a_seed_is_a_plan", func(t *testing.T) {
+		t.Parallel()
+		for n := range 50 {
+			require.Equal(t, newPlan(7, n, caseView{}).steps, newPlan(7, n, caseView{}).steps)
+		}
+	})
+	t.Run("another_seed_is_another", func(t *testing.T) {
+		t.Parallel()
+		different := 0
+		for n := range 50 {
+			if !slices.Equal(newPlan(7, n, caseView{}).steps, newPlan(8, n, caseView{}).steps) {
+				different++
+			}
+		}
+		require.Positive(t, different)
+	})
+	t.Run("every_fate_comes_up", func(t *testing.T) {
+		t.Parallel()
+		seen := map[string]bool{}
+		for n := range 1000 {
+			seen[strings.Join(newPlan(1, n, caseView{}).steps, " ")] = true
+		}
+		require.Len(t, seen, len(fates))
+	})
+}
+
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	require.Len(t, texts, 2)
+	for occasion, sentences := range texts["en"] {
+		require.NotEmpty(t, sentences, occasion)
+		require.Len(t, texts["zh-CN"][occasion], len(sentences), occasion)
+	}
+	require.Len(t, texts["zh-CN"], len(texts["en"]))
+	r := New(Config{})
+	team := "team_1"
+	for _, name := range []string{"a", "b"} {
+		m := &member{}
+		m.ID, m.TeamID, m.Roles = "user_"+name, &team, []string{"service_agent"}
+		r.staff = append(r.staff, m)
+	}
+	by := *r.staff[0]
+	for _, by.Locale = range []string{"en", "zh-CN"} {
+		for _, f := range fates {
+			for _, step := range f.steps {
+				require.NotPanics(t, func() { r.body(newPlan(1, 1, caseView{}), step, &by, caseView{}) }, step)
+			}
+		}
+	}
+}
+
+// TestRun plays against a server that allows one set of actions to one user, and is late for another.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	taken := map[string]int{}
+	agents := map[string]bool{}
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, status int, body any) {
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(body) // the only error is a caller who hung up
+	}
+	mux.HandleFunc("POST /api/v1/auth/login", func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Username, Password string }
+		_ = json.NewDecoder(r.Body).Decode(&in) // a missing name shows in what is taken
+		mu.Lock()
+		agents[r.UserAgent()] = true
+		mu.Unlock()
+		answer(w, 200, map[string]any{"token": in.Username, "user": map[string]any{
+			"id": in.Username, "username": in.Username, "locale": "en", "roles": []string{"service_agent"},
+		}})
+	})
+	view := func(id, user string) map[string]any {
+		allowed := []string{}
+		if user == "agent1" {
+			allowed = []string{"respond", "resolve", "note", "close"}
+		}
+		return map[string]any{"id": id, "number": id, "state": "open", "assignee_id": "agent1", "allowed_actions": allowed}
+	}
+	mux.HandleFunc("GET /api/v1/cases", func(w http.ResponseWriter, r *http.Request) {
+		items := []any{}
+		if r.URL.Query().Get("state") == "open" {
+			for i := range 60 {
+				items = append(items, view(fmt.Sprint("case_", i), ""))
+			}
+		}
+		answer(w, 200, map[string]any{"items": items, "next_cursor": nil})
+	})
+	mux.HandleFunc("GET /api/v1/cases/{id}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, 200, view(r.PathValue("id"), strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")))
+	})
+	mux.HandleFunc("POST /api/v1/cases/{id}/{action}", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		taken[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")+" "+r.PathValue("action")]++
+		if r.PathValue("action") == "close" {
+			answer(w, 409, map[string]any{"status": 409, "code": "conflict"})
+			return
+		}
+		answer(w, 200, view(r.PathValue("id"), "agent1"))
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+
+	var said strings.Builder
+	tally, err := New(Config{URL: server.URL, Users: []string{"agent1", "agent2"}, Seed: 3, Cases: 40, Out: &said}).Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 40, tally.Cases, "no more than asked for")
+	require.Positive(t, tally.LeftAlone)
+	for what := range taken {
+		require.Contains(t, []string{"agent1 respond", "agent1 resolve", "agent1 note", "agent1 close"}, what, "only what is allowed, by whom it is")
+	}
+	require.Equal(t, taken["agent1 respond"], tally.Done["respond"])
+	require.Positive(t, tally.Done["resolve"])
+	require.Positive(t, tally.Skipped["assign"], "nobody may, so nobody does")
+	require.Equal(t, taken["agent1 close"], tally.Refused["close"], "somebody was faster: counted, and no error")
+	require.Positive(t, tally.Refused["close"])
+	require.Equal(t, map[string]bool{"mcrflow-robot": true}, agents)
+	for line := range strings.Lines(said.String()) {
+		require.True(t, strings.HasPrefix(line, "robot "), line)
+	}
+}
