@@ -22,13 +22,15 @@ func client(t *testing.T, handler http.HandlerFunc) (*apiclient.Client, func() [
 	t.Cleanup(server.Close)
 	var mu sync.Mutex
 	var pauses []time.Duration
-	c, err := apiclient.New(apiclient.Options{URL: server.URL + "/", Token: "secret", UserAgent: "test", Locale: "zh-CN",
+	c, err := apiclient.New(apiclient.Options{
+		URL: server.URL + "/", Token: "secret", UserAgent: "test", Locale: "zh-CN",
 		Pause: func(ctx context.Context, d time.Duration) error {
 			mu.Lock()
 			defer mu.Unlock()
 			pauses = append(pauses, d)
 			return ctx.Err()
-		}})
+		},
+	})
 	require.NoError(t, err)
 	return c, func() []time.Duration { mu.Lock(); defer mu.Unlock(); return pauses }
 }

@@ -93,7 +93,9 @@ func (d *directory) loadClients(ctx context.Context) (map[string][]string, error
 	return known, err
 }
 
-func (d *directory) byReference() bool { return d.m.Client.Match == "external_ref" && d.m.Client.By != nil }
+func (d *directory) byReference() bool {
+	return d.m.Client.Match == "external_ref" && d.m.Client.By != nil
+}
 
 // create makes a client. Its key is the name's, so that imports that run side by side make it once.
 func (d *directory) create(ctx context.Context, name string) (string, error) {
