@@ -181,7 +181,9 @@ func (s *stack) startAPI() error {
 		return err
 	}
 	s.api = p
-	s.url = strings.TrimPrefix(line, "ready: ")
+	if url := strings.TrimPrefix(line, "ready: "); url != s.url { // the same one after a restart: callers are reading it
+		s.url = url
+	}
 	return nil
 }
 
