@@ -478,8 +478,8 @@ func (t *step) shut(how, reason string) error {
 	return nil
 }
 
-// reopen takes up a case whose solution did not hold: the accountable person calls back within a working day, and from
-// the second time on the priority rises one step.
+// reopen takes up a case whose solution did not hold: the accountable person calls back within a working day, and the
+// second time the priority rises one step.
 func (t *step) reopen() error {
 	c, err := decode[Because](t)
 	if err != nil {
@@ -512,7 +512,7 @@ func (t *step) reopen() error {
 	}
 	t.open(TaskCallBack, t.s.AccountableID, "", &due, "rule", "reopened", "reason", c.Reason)
 	t.notify("case_reopened", []string{t.s.AccountableID, t.s.AssigneeID}, "reason", c.Reason)
-	if t.s.ReopenCount < 2 || t.s.Priority == "P1" {
+	if t.s.ReopenCount != 2 || t.s.Priority == "P1" {
 		return nil
 	}
 	t.s.Raised++
