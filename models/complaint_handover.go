@@ -1,0 +1,265 @@
+package models
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+)
+
+// assign offers the case to a person or a team; until somebody accepts, the handler keeps it and the clock.
+func (t *step) assign() error {
+	c, err := decode[Assign](t)
+	if err != nil {
+		return err
+	}
+	if (c.AssigneeID == "") == (c.TeamID == "") {
+		return errs.NewInvalid(errs.Field{Field: "assignee_id", Code: "one_receiver"})
+	}
+	if c.AssigneeID != "" {
+		if err := t.person("assignee_id", c.AssigneeID); err != nil {
+			return err
+		}
+		if c.AssigneeID == t.s.AssigneeID {
+			return errs.New(errs.Conflict, "case.already_handler")
+		}
+	} else if _, ok := t.rules.Org.Teams[c.TeamID]; !ok {
+		return errs.NewInvalid(errs.Field{Field: "team_id", Code: "unknown"})
+	}
+	target := t.rules.Policy.Document().Handover
+	expires, err := t.due(target.Target, target.Clock)
+	if err != nil {
+		return err
+	}
+	data := map[string]any{"to_id": c.AssigneeID, "team_id": c.TeamID, "expires_at": expires}
+	if c.Note != "" {
+		data["note"] = c.Note
+	}
+	if t.s.Offer != nil { // the one who may assign may also offer it elsewhere; the first receiver is told
+		data["replaces"] = map[string]string{"to_id": t.s.Offer.ToID, "team_id": t.s.Offer.TeamID}
+		t.notify("offer_withdrawn", []string{t.s.Offer.ToID})
+		t.settle(TaskCancelled, kinds(TaskAccept))
+	}
+	by := t.actor
+	if t.behalf != "" {
+		by = t.behalf
+	}
+	t.s.Offer = &Offer{ToID: c.AssigneeID, TeamID: c.TeamID, ByID: by, At: t.at, ExpiresAt: expires}
+	t.event("offered", data)
+	t.open(TaskAccept, c.AssigneeID, c.TeamID, &expires, "rule", "handover", "by", by)
+	t.notify("case_offered", []string{c.AssigneeID}, "expires_at", expires.Format(time.RFC3339))
+	return nil
+}
+
+// accept makes the receiver the handler: the person of the offer, or the member of the team who was first.
+func (t *step) accept() error {
+	old := t.s.AssigneeID
+	t.s.Offer = nil
+	t.s.Bounces = 0
+	t.settle(TaskDone, kinds(TaskAccept))
+	t.event("accepted", map[string]any{"from_id": old, "assignee_id": t.me.ID})
+	t.hand(t.me.ID)
+	t.work()
+	t.notify("case_accepted", []string{old})
+	return nil
+}
+
+// decline gives an offer back with a reason. It counts as a bounce (C-02); after too many the supervisor adjudicates.
+func (t *step) decline() error {
+	c, err := decode[Because](t)
+	if err != nil {
+		return err
+	}
+	t.s.Bounces++
+	t.s.Offer = nil
+	t.settle(TaskDone, kinds(TaskAccept))
+	t.event("declined", map[string]any{"reason": c.Reason, "bounces": t.s.Bounces})
+	t.notify("offer_declined", []string{t.s.AssigneeID}, "reason", c.Reason)
+	if t.s.Bounces < t.rules.Policy.Document().Handover.BouncesBeforeAdjudication {
+		return nil
+	}
+	return t.bySystem(ruleBounces, func() error {
+		t.s.Adjudicating = true
+		supervisor := t.rules.Org.Supervisor(t.s.AccountableID)
+		t.event("adjudication_asked", map[string]any{"bounces": t.s.Bounces, "supervisor_id": supervisor})
+		if supervisor != "" {
+			t.open(TaskAdjudicate, supervisor, "", nil, "rule", ruleBounces)
+			t.notify("adjudication_asked", []string{supervisor})
+		}
+		return nil
+	})
+}
+
+// adjudicate is the supervisor's binding assignment: nobody is asked.
+func (t *step) adjudicate() error {
+	c, err := decode[Adjudicate](t)
+	if err != nil {
+		return err
+	}
+	if err := t.person("assignee_id", c.AssigneeID); err != nil {
+		return err
+	}
+	old := t.s.AssigneeID
+	t.s.Offer, t.s.Bounces, t.s.Adjudicating = nil, 0, false
+	t.settle(TaskDone, kinds(TaskAdjudicate))
+	t.settle(TaskCancelled, kinds(TaskAccept))
+	t.event("adjudicated", map[string]any{"assignee_id": c.AssigneeID, "from_id": old, "reason": c.Reason})
+	if c.AssigneeID != old {
+		t.hand(c.AssigneeID)
+	}
+	t.notify("case_assigned", []string{c.AssigneeID, old}, "reason", c.Reason)
+	return nil
+}
+
+// transfer asks the supervisor to move accountability; it moves only when approved and then accepted.
+func (t *step) transfer() error {
+	c, err := decode[TransferAccountability](t)
+	if err != nil {
+		return err
+	}
+	if err := t.person("to_id", c.ToID); err != nil {
+		return err
+	}
+	if c.ToID == t.s.AccountableID {
+		return errs.New(errs.Conflict, "case.already_accountable")
+	}
+	t.s.Transfer = &Transfer{ToID: c.ToID, AskedBy: t.me.ID, Deputy: t.deputy(), AskedAt: t.at}
+	t.event("accountability_transfer_asked", map[string]any{"to_id": c.ToID, "reason": c.Reason})
+	return t.askDecision(TaskDecideAccountability, "transfer_asked", c.Reason, t.s.Transfer.interested())
+}
+
+// askDecision gives a supervisor's decision to the nearest person up the line who is not interested in it.
+func (t *step) askDecision(task, kind, reason string, interested []string) error {
+	decider := t.decider(t.rules.Org.Supervisor(t.s.AccountableID), interested)
+	if decider == "" {
+		return errs.New(errs.Conflict, "case.nobody_decides")
+	}
+	t.open(task, decider, "", nil, "rule", "supervisor_decides", "reason", reason)
+	t.notify(kind, []string{decider}, "reason", reason)
+	return nil
+}
+
+// decider is the user, or else the nearest person above them who is not interested. Empty when there is nobody.
+func (t *step) decider(userID string, interested []string) string {
+	for userID != "" && oneOf(userID, interested...) {
+		userID = t.rules.Org.Manager(userID)
+	}
+	return userID
+}
+
+func (t *step) decideTransfer() error {
+	c, err := decode[Decide](t)
+	if err != nil {
+		return err
+	}
+	asked := *t.s.Transfer
+	t.settle(TaskDone, kinds(TaskDecideAccountability))
+	data := map[string]any{"to_id": asked.ToID, "comment": c.Comment}
+	if !c.Approve {
+		t.s.Transfer = nil
+		t.event("accountability_transfer_refused", data)
+		t.notify("transfer_refused", []string{asked.AskedBy}, "comment", c.Comment)
+		return nil
+	}
+	asked.ApprovedBy, asked.ApprovedAt = t.me.ID, &t.at
+	t.s.Transfer = &asked
+	t.event("accountability_transfer_approved", data)
+	t.open(TaskAcceptAccountability, asked.ToID, "", nil, "rule", "transfer_approved", "by", t.me.ID)
+	t.notify("transfer_approved", []string{asked.ToID, asked.AskedBy}, "comment", c.Comment)
+	return nil
+}
+
+func (t *step) acceptAccountability() error {
+	from := t.s.AccountableID
+	asked := *t.s.Transfer
+	t.s.Transfer = nil
+	t.settle(TaskDone, kinds(TaskAcceptAccountability))
+	t.event("accountability_transferred", map[string]any{"from_id": from, "to_id": asked.ToID, "approved_by": asked.ApprovedBy})
+	t.entrust(asked.ToID)
+	t.notify("accountability_transferred", []string{from, asked.ToID, asked.AskedBy})
+	return nil
+}
+
+func (t *step) refuseAccountability() error {
+	c, err := decode[Because](t)
+	if err != nil {
+		return err
+	}
+	asked := *t.s.Transfer
+	t.s.Transfer = nil
+	t.settle(TaskDone, kinds(TaskAcceptAccountability))
+	t.event("accountability_transfer_refused", map[string]any{"to_id": asked.ToID, "reason": c.Reason})
+	t.notify("transfer_refused", []string{asked.AskedBy, asked.ApprovedBy}, "comment", c.Reason)
+	return nil
+}
+
+// deactivate hands what a leaver holds to their heir, the supervisor: a leaver never owns anything.
+func (t *step) deactivate() error {
+	c, err := decode[Deactivate](t)
+	if err != nil {
+		return err
+	}
+	return t.inherit(c.UserID, c.HeirID)
+}
+
+// heirsOfLeavers moves a case that is taken up again away from people who left while it was closed.
+func (t *step) heirsOfLeavers() error {
+	for _, u := range []string{t.s.AccountableID, t.s.AssigneeID} {
+		if t.rules.Org.Users[u].Active {
+			continue
+		}
+		heir := t.rules.Org.Supervisor(u)
+		if heir == "" {
+			return errs.New(errs.Conflict, "case.nobody_inherits")
+		}
+		if err := t.inherit(u, heir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *step) inherit(leaver, heir string) error {
+	return t.bySystem(ruleLeaver, func() error {
+		s := t.s
+		if o := s.Offer; o != nil && (o.ToID == leaver || o.ToID == heir && s.AssigneeID == leaver) {
+			t.withdrawOffer("offer_expired", TaskCancelled)
+		}
+		if to := s.Transfer; to != nil && (to.ToID == leaver || to.ToID == heir && s.AccountableID == leaver) {
+			s.Transfer = nil
+			t.settle(TaskCancelled, kinds(TaskDecideAccountability, TaskAcceptAccountability))
+			t.event("accountability_transfer_refused", map[string]any{"to_id": to.ToID, "reason": "left"})
+		}
+		if s.AccountableID == leaver {
+			t.event("accountability_transferred", map[string]any{"from_id": leaver, "to_id": heir})
+			t.entrust(heir)
+		}
+		if s.AssigneeID == leaver {
+			t.event("adjudicated", map[string]any{"from_id": leaver, "assignee_id": heir, "reason": "left"})
+			t.hand(heir)
+		}
+		for _, task := range slices.Clone(s.Tasks) { // decisions and supervision that waited for the leaver wait for the heir
+			if task.UserID == leaver {
+				t.settle(TaskCancelled, func(o Task) bool { return o.ID == task.ID })
+				t.open(task.Kind, t.successor(task.Kind, heir), "", task.DueAt, "rule", ruleLeaver, "from", leaver)
+			}
+		}
+		t.notify("case_inherited", []string{heir}, "leaver", leaver)
+		return nil
+	})
+}
+
+// successor is who takes over a leaver's task: the heir, but for a decision that would be on the heir's own request.
+func (t *step) successor(kind, heir string) string {
+	var interested []string
+	switch {
+	case kind == TaskDecideAccountability && t.s.Transfer != nil:
+		interested = t.s.Transfer.interested()
+	case kind == TaskDecideExtension && t.s.Extension != nil:
+		interested = t.s.Extension.interested()
+	}
+	if to := t.decider(heir, interested); to != "" {
+		return to
+	}
+	return heir // nobody stands above: anybody who oversees cases may decide
+}
