@@ -155,7 +155,7 @@ func (t *step) tellOne(e sla.Effect) {
 	}
 	switch e.Kind {
 	case sla.EffectWarned:
-		n := Notice{Kind: "milestone_warned", NotBefore: t.bundleUntil(e.DueAt)}
+		n := Notice{Kind: NoticeWarned, NotBefore: t.bundleUntil(e.DueAt)}
 		for _, u := range t.named(e.Rung) {
 			n.UserID = u
 			t.notice(n, "milestone", e.Name, "warn", e.Warn, "due_at", due)

@@ -22,7 +22,7 @@ import (
 func startTemporal(t *testing.T, cfg standalone.TemporalConfig) *standalone.Temporal {
 	t.Helper()
 	if _, err := os.Stat(temporald); err != nil {
-		t.Skip("bin/temporald is not built: run `make engine`")
+		t.Fatal("bin/temporald is not built: run `make engine`")
 	}
 	cfg.Binary = temporald
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
@@ -82,7 +82,7 @@ func TestTemporalKeepsWorkflowsThroughKill(t *testing.T) {
 func TestTemporalReportsWhyItDidNotStart(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat(temporald); err != nil {
-		t.Skip("bin/temporald is not built: run `make engine`")
+		t.Fatal("bin/temporald is not built: run `make engine`")
 	}
 	_, err := standalone.StartTemporal(t.Context(), standalone.TemporalConfig{
 		Binary: temporald, PostgresURL: "postgres://u:secret@127.0.0.1:1/x?sslmode=disable", DataDir: t.TempDir(),

@@ -12,7 +12,7 @@ import (
 )
 
 // warned is the kind of notice that waits for others of its kind.
-const warned = "milestone_warned"
+const warned = models.NoticeWarned
 
 // notices tells people in the product, and makes the messages that leave it. The keys and ids follow from the step, so
 // the same fact is never told twice.
