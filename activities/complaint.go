@@ -17,6 +17,8 @@ type CaseStore interface {
 	// AdvanceCases locks the cases, and when their stored steps are the known ones (0: none yet; absent: any), writes in one
 	// transaction what decide answers. Otherwise it changes nothing and returns the stored states as behind.
 	AdvanceCases(ctx context.Context, ids []string, known map[string]int64, decide models.DecideCases) (models.CasesAdvanced, error)
+	// AdvanceCase does the same to one case whose stored state is believed to be known (nil: none yet).
+	AdvanceCase(ctx context.Context, id string, believed *models.CaseState, decide models.DecideCases) (models.CasesAdvanced, error)
 	// NextCaseNumber gives the next number of the type on the day (YYYYMMDD).
 	NextCaseNumber(ctx context.Context, t models.CaseType, day string) (string, error)
 	// Org is the organisation as it stands, or as it stood a moment ago.
@@ -63,13 +65,19 @@ func (a *Complaint) attempt(ctx context.Context, in models.AdvanceCase, read fun
 		return models.CaseAdvanced{}, err
 	}
 	var out models.CaseAdvanced
-	advanced, err := a.Store.AdvanceCases(ctx, ids, known, func(stored map[string]models.CaseState) ([]models.CaseStep, error) {
+	kept := func(stored map[string]models.CaseState) ([]models.CaseStep, error) {
 		steps, err := decide(stored)
 		if err == nil {
 			out.State = steps[0].State
 		}
 		return steps, err
-	})
+	}
+	var advanced models.CasesAdvanced
+	if len(ids) == 1 {
+		advanced, err = a.Store.AdvanceCase(ctx, in.CaseID, in.State, kept)
+	} else {
+		advanced, err = a.Store.AdvanceCases(ctx, ids, known, kept)
+	}
 	if err != nil {
 		return models.CaseAdvanced{}, err
 	}

@@ -5,18 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mcrflow/mcrflow/activities"
-	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/policy"
 	"github.com/mcrflow/mcrflow/internal/rulebook"
+	"github.com/mcrflow/mcrflow/internal/testkit/sample"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -50,18 +48,11 @@ func (s shelf) Calendar(_ context.Context, _ string, version int) (models.Calend
 
 func shipped(t *testing.T) *rulebook.Book {
 	t.Helper()
-	body, err := os.ReadFile("../policies/sla/default.yaml")
-	require.NoError(t, err)
-	doc, faults := policy.ParseSLA(body)
-	require.Empty(t, faults)
 	s := shelf{policy: models.PolicyVersion{Kind: policy.KindSLA, Version: 4}, calendar: models.CalendarVersion{ID: "cn", Version: 7}}
-	s.policy.Body, err = json.Marshal(doc)
+	var err error
+	s.policy.Body, err = json.Marshal(sample.SLA(t))
 	require.NoError(t, err)
-	body, err = os.ReadFile("../policies/calendars/cn.yaml")
-	require.NoError(t, err)
-	var cn calendar.Document
-	require.NoError(t, yaml.Unmarshal(body, &cn))
-	s.calendar.Body, err = json.Marshal(cn)
+	s.calendar.Body, err = json.Marshal(sample.Calendar(t, "cn"))
 	require.NoError(t, err)
 	book, err := rulebook.New(s)
 	require.NoError(t, err)
@@ -108,6 +99,14 @@ func (l *ledger) AdvanceCases(_ context.Context, ids []string, known map[string]
 		out.Mail[step.State.ID] = len(step.Notices) > 0
 	}
 	return out, nil
+}
+
+func (l *ledger) AdvanceCase(ctx context.Context, id string, believed *models.CaseState, decide models.DecideCases) (models.CasesAdvanced, error) {
+	known := map[string]int64{id: 0}
+	if believed != nil {
+		known[id] = believed.Seq
+	}
+	return l.AdvanceCases(ctx, []string{id}, known, decide)
 }
 
 func (l *ledger) NextCaseNumber(_ context.Context, t models.CaseType, day string) (string, error) {

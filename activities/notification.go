@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/ical"
 	"github.com/mcrflow/mcrflow/internal/mail"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -141,6 +144,9 @@ func (n *Notifications) email(ctx context.Context, message []models.Delivery) er
 		}
 		m.To, m.Locale = u.Email, u.Locale
 		m.Link, m.LinkText = n.PublicURL, n.Texts.Text(u.Locale, "mail.open", nil)
+		if m.Calendar, err = entryOf(first, u, n.PublicURL); err != nil {
+			return err
+		}
 	}
 	for _, d := range message {
 		title, body := n.Texts.Notice(m.Locale, zone, d.Kind, d.Data)
@@ -151,6 +157,31 @@ func (n *Notifications) email(ctx context.Context, message []models.Delivery) er
 		m.Subject = n.Texts.Text(m.Locale, "mail.bundle", map[string]string{"count": fmt.Sprint(len(message))})
 	}
 	return n.Mail.Send(ctx, m)
+}
+
+// entryOf is what an invitation puts into somebody's diary, or takes out; nil for any other message.
+func entryOf(d models.Delivery, u models.User, url string) (*ical.Event, error) {
+	method := ical.Request
+	switch d.Kind {
+	case models.NoticeInvitation:
+	case models.NoticeUninvited:
+		method = ical.Cancel
+	default:
+		return nil, nil
+	}
+	sequence, err := strconv.ParseInt(d.Data["sequence"], 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	from, err := time.Parse(time.RFC3339, d.Data["starts_at"])
+	if err != nil {
+		return nil, err
+	}
+	until, err := time.Parse(time.RFC3339, d.Data["ends_at"])
+	return &ical.Event{
+		Method: method, UID: d.Data["uid"], Sequence: sequence, Stamp: d.CreatedAt, StartsAt: from, EndsAt: until,
+		Summary: strings.TrimSpace(d.Data["number"] + " " + d.Data["subject"]), URL: url, Attendee: u.Email, Name: u.DisplayName,
+	}, err
 }
 
 // webhookBody is what an endpoint gets.

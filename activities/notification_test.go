@@ -12,6 +12,7 @@ import (
 	"github.com/mcrflow/mcrflow/activities"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/i18n"
+	"github.com/mcrflow/mcrflow/internal/ical"
 	"github.com/mcrflow/mcrflow/internal/mail"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -260,4 +261,27 @@ func TestDeliver_passes_on_that_storage_is_down(t *testing.T) {
 	p := newPost(t)
 	p.box.down = errs.New(errs.Unavailable, "unavailable.database")
 	require.ErrorIs(t, p.deliver(), p.box.down)
+}
+
+func TestDeliver_puts_an_invitation_into_the_diary_and_takes_it_out(t *testing.T) {
+	t.Parallel()
+	entry := func(id, kind string) models.Delivery {
+		user := "ann"
+		return models.Delivery{
+			ID: id, SubjectID: "reception_1", StepSeq: 3, Channel: "email", UserID: &user, Kind: kind, CreatedAt: now,
+			Data: map[string]string{
+				"uid": "u1", "sequence": "3", "number": "RCP-1", "subject": "see the new line", "starts_at": "2026-03-13T02:00:00Z", "ends_at": "2026-03-13T08:00:00Z",
+			},
+		}
+	}
+	p := newPost(t, entry("m1", models.NoticeInvitation), entry("m2", models.NoticeUninvited), toUser("m3", "ann", "milestone_breached", "CMP-1"))
+	require.NoError(t, p.deliver())
+	in, out := p.mail.sent[0], p.mail.sent[1]
+	require.Equal(t, &ical.Event{
+		Method: ical.Request, UID: "u1", Sequence: 3, Stamp: now, StartsAt: time.Date(2026, 3, 13, 2, 0, 0, 0, time.UTC),
+		EndsAt: time.Date(2026, 3, 13, 8, 0, 0, 0, time.UTC), Summary: "RCP-1 see the new line", URL: "https://crm.example.com", Attendee: "ann@example.com",
+	}, in.Calendar)
+	require.Contains(t, in.Sections[0].Body, "2026-03-13 10:00", "told on the reader's clock")
+	require.Equal(t, ical.Cancel, out.Calendar.Method)
+	require.Nil(t, p.mail.sent[2].Calendar)
 }

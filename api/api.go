@@ -38,6 +38,7 @@ type Deps struct {
 	Now            func() time.Time     // optional: the wall clock
 	Stopping       func() bool          // optional: true once the program shuts down, so that /readyz says 503
 	Version        string
+	PublicURL      string   // where people reach the product: cookies are for HTTPS only where it is; its pages may use them
 	TrustedProxies []string // optional: whose X-Forwarded-For is believed; nobody's
 	Limits         Limits
 
@@ -52,9 +53,15 @@ type Deps struct {
 	Policies      Policies
 	Notifications Notifications
 	Webhooks      Webhooks
+	Resources     Resources
+	Budgets       Budgets
+
+	Organisation Organisation
 
 	// cases and tasks
-	Cases Cases
+	Cases      Cases
+	Approvals  Approvals
+	Receptions Receptions
 
 	Codec         http.Handler // optional: opens sealed payloads for the engine's web UI
 	CodecUIOrigin string       // origin of that UI
@@ -96,18 +103,18 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 	(&system{deps: d, log: e.log}).routes(r)
 
 	if d.Codec != nil {
-		(&codec{sessions: d.Sessions, handler: d.Codec, uiOrigin: d.CodecUIOrigin, limitLogin: e.limitLogin}).routes(r.Group("", e.limit, readBody))
+		(&codec{sessions: d.Sessions, handler: d.Codec, uiOrigin: d.CodecUIOrigin, secure: e.browsers.secure, limitLogin: e.limitLogin}).routes(r.Group("", e.limit, readBody))
 	}
 
 	v1 := r.Group("/api/v1", e.limit, e.deadline, readBody, e.onlyKnownParameters, cleanPath)
-	(&auth{sessions: d.Sessions, now: e.now}).public(v1.Group("", e.limitLogin))
+	(&auth{sessions: d.Sessions, browsers: e.browsers, now: e.now}).public(v1.Group("", e.limitLogin))
 
 	signedIn := v1.Group("", e.authenticate, e.idempotent)
 	rules, err := rulebook.New(d.Policies)
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range resources(d, rules, e.now) {
+	for _, h := range resources(d, rules, e) {
 		h.routes(signedIn)
 	}
 	return r, nil
@@ -117,22 +124,30 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 type resource interface{ routes(r gin.IRouter) }
 
 // resources lists all of them: one line per file.
-func resources(d Deps, rules *rulebook.Book, now func() time.Time) []resource {
+func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
+	now := e.now
 	work := &cases{
 		engine: d.Engine, store: d.Cases, clients: d.Clients, people: d.People, rules: rules, now: now,
 	}
 	return []resource{
-		&auth{sessions: d.Sessions, now: now},
+		&auth{sessions: d.Sessions, browsers: e.browsers, now: now},
 		&users{people: d.People, deactivator: d.Deactivator, now: now},
 		&teams{people: d.People, policies: d.Policies, now: now},
-		&deputies{people: d.People, now: now},
+		&deputies{people: d.People, approvals: d.Approvals, engine: d.Engine, log: d.Log, now: now},
 		&tokens{sessions: d.Sessions, people: d.People, now: now},
 		&notifications{store: d.Notifications, now: now},
 		&webhooks{store: d.Webhooks, now: now},
 		&clients{store: d.Clients, people: d.People, now: now},
-		&policyDocuments{store: d.Policies, now: now},
+		&library{store: d.Resources, policies: d.Policies, now: now},
+		&budgets{store: d.Budgets, people: d.People, now: now},
+		&policyDocuments{store: d.Policies, org: d.Organisation, now: now},
 		&calendars{store: d.Policies, rules: rules, now: now},
 		work,
+		&approvals{engine: d.Engine, store: d.Approvals, people: d.People, org: d.Organisation, rules: rules, now: now},
+		&receptions{
+			engine: d.Engine, store: d.Receptions, approvals: d.Approvals, clients: d.Clients, people: d.People, org: d.Organisation,
+			rules: rules, now: now,
+		},
 		&tasks{cases: work},
 		&knowledge{store: d.Cases},
 	}

@@ -16,9 +16,19 @@ import (
 
 const maxToken = 512
 
-// authenticate finds out who asks. 401 without a token that is good.
+// authenticate finds out who asks: by the token in the header, else by the browser's cookie. 401 without one that is good,
+// 403 for a cookie that a page of another origin makes use of.
 func (e *edge) authenticate(c *gin.Context) {
 	token, ok := bearer(c)
+	if !ok && c.GetHeader("Authorization") == "" {
+		if token = e.browsers.token(c); token != "" {
+			if err := e.browsers.check(c); err != nil {
+				fail(c, err)
+				return
+			}
+			ok = true
+		}
+	}
 	if !ok {
 		fail(c, errs.New(errs.Unauthenticated, "unauthenticated"))
 		return
@@ -53,6 +63,7 @@ func challenge(c *gin.Context) string {
 // auth serves log-in, log-out and the caller's own view.
 type auth struct {
 	sessions Sessions
+	browsers *browsers
 	now      func() time.Time
 }
 
@@ -67,6 +78,7 @@ func (h *auth) routes(r gin.IRouter) {
 type loginRequest struct {
 	Username string `json:"username" binding:"required,max=64"`
 	Password string `json:"password" binding:"required,max=1024"`
+	Cookie   bool   `json:"cookie"` // leave the session in a cookie, too
 }
 
 type loginView struct {
@@ -75,7 +87,7 @@ type loginView struct {
 	User      userView `json:"user"`
 }
 
-// login checks a password and opens a session. 401 when it is wrong, 429 while the user or the address is locked out. Its
+// login checks a password and opens a session; a browser that asks for it gets the session in a cookie. 401 when it is wrong, 429 while the user or the address is locked out. Its
 // Idempotency-Key is accepted and has no effect: the answer is a secret, and a second session harms nobody.
 func (h *auth) login(c *gin.Context) {
 	var req loginRequest
@@ -83,20 +95,30 @@ func (h *auth) login(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	if req.Cookie {
+		if err := h.browsers.check(c); err != nil {
+			fail(c, err)
+			return
+		}
+	}
 	token, expires, u, err := h.sessions.Login(c.Request.Context(), req.Username, req.Password)
 	if err != nil {
 		fail(c, err)
 		return
 	}
+	if req.Cookie {
+		h.browsers.open(c, token, expires)
+	}
 	answer(c, http.StatusOK, loginView{Token: token, ExpiresAt: Time(expires), User: toUserView(u)})
 }
 
-// logout ends the session or token that the request came with.
+// logout ends the session or token that the request came with, and takes the browser's cookie back.
 func (h *auth) logout(c *gin.Context) {
 	if err := h.sessions.Logout(c.Request.Context(), caller(c).TokenID); err != nil {
 		fail(c, err)
 		return
 	}
+	h.browsers.close(c)
 	c.Status(http.StatusNoContent)
 }
 

@@ -65,11 +65,19 @@ func toCalendarView(v models.CalendarVersion) (calendarView, error) {
 
 // list lists the calendars with their newest versions. They are few, so there is one page.
 func (h *calendars) list(c *gin.Context) {
-	ctx := c.Request.Context()
+	ctx, q := c.Request.Context(), queryOf(c)
+	p := q.page()
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
 	ids, err := h.store.CalendarIDs(ctx)
 	if err != nil {
 		fail(c, err)
 		return
+	}
+	if p.Estimate != nil {
+		*p.Estimate = int64(len(ids))
 	}
 	rows := make([]models.CalendarVersion, len(ids))
 	for i, id := range ids {

@@ -18,6 +18,7 @@ type codec struct {
 	sessions Sessions
 	handler  http.Handler
 	uiOrigin string
+	secure   bool // the product is reached by HTTPS
 
 	limitLogin gin.HandlerFunc
 }
@@ -59,7 +60,7 @@ func (h *codec) login(c *gin.Context) {
 		return
 	}
 	http.SetCookie(c.Writer, &http.Cookie{
-		Name: codecCookie, Value: token, Path: "/codec", Expires: expires, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: c.Request.TLS != nil,
+		Name: codecCookie, Value: token, Path: "/codec", Expires: expires, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: h.secure || c.Request.TLS != nil,
 	})
 	c.Status(http.StatusNoContent)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -205,33 +204,12 @@ func (h *cases) get(c *gin.Context) {
 	answer(c, http.StatusOK, view)
 }
 
-// timeline answers the events of a case in order. Its cursor is the sequence number after which to go on.
+// timeline answers the events of a case in order.
 func (h *cases) timeline(c *gin.Context) {
-	q := queryOf(c)
-	p := q.page()
-	after, err := strconv.ParseInt(or(p.Cursor, "0"), 10, 64)
-	if err != nil || after < 0 {
-		q.wrongType("cursor", "next_cursor")
-	}
-	if err := q.err(); err != nil {
-		fail(c, err)
-		return
-	}
-	row, err := h.visible(c)
-	var events []models.TimelineEvent
-	if err == nil {
-		events, err = h.store.Timeline(c.Request.Context(), row.State.ID, after, p.Limit+1)
-	}
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	var next string
-	if len(events) > p.Limit {
-		events = events[:p.Limit]
-		next = strconv.FormatInt(events[p.Limit-1].Seq, 10)
-	}
-	list(c, events, next, toEventView)
+	timeline(c, func() (string, int64, error) {
+		row, err := h.visible(c)
+		return row.State.ID, row.State.EventSeq, err
+	}, h.store.Timeline)
 }
 
 // visible reads the case of the path under the row rule.

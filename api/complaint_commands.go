@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/sla"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -31,11 +32,9 @@ var caseCommands = []caseCommand{
 	command[prioritizeRequest](models.ActionPrioritize),
 	command[reasonRequest](models.ActionEscalate),
 	command[transferRequest](models.ActionTransfer),
-	command[decideRequest](models.ActionDecideTransfer),
 	command[emptyRequest](models.ActionAcceptAccountability),
 	command[reasonRequest](models.ActionRefuseAccountability),
 	command[extendRequest](models.ActionExtend),
-	command[decideRequest](models.ActionDecideExtension),
 	command[resolveRequest](models.ActionResolve),
 	command[reasonRequest](models.ActionReopen),
 	command[closeRequest](models.ActionClose),
@@ -44,25 +43,28 @@ var caseCommands = []caseCommand{
 	command[unlinkRequest](models.ActionUnlink),
 }
 
-// caseRequest is the body of an action. data checks what its tags cannot say and returns the data of the command.
-type caseRequest interface {
+// actionRequest is the body of an action. data checks what its tags cannot say and returns the data of the command.
+type actionRequest interface {
 	data(k *checks) any
 }
 
-func command[R caseRequest](action models.CaseAction) caseCommand {
-	return caseCommand{action, func(c *gin.Context, k *checks) (any, error) {
-		var req R
-		f, err := softened(bind(c, &req))
-		if err != nil {
-			return nil, err
-		}
-		k.faults = f
-		data := req.data(k)
-		if k.failed != nil {
-			return nil, k.failed
-		}
-		return data, k.err()
-	}}
+func command[R actionRequest](action models.CaseAction) caseCommand {
+	return caseCommand{action, readAction[R]}
+}
+
+// readAction reads the body of an action and checks it, with every fault at once.
+func readAction[R actionRequest](c *gin.Context, k *checks) (any, error) {
+	var req R
+	f, err := softened(bind(c, &req))
+	if err != nil {
+		return nil, err
+	}
+	k.faults = f
+	data := req.data(k)
+	if k.failed != nil {
+		return nil, k.failed
+	}
+	return data, k.err()
 }
 
 // checks is what the body of an action is held against.
@@ -87,36 +89,52 @@ func (h *cases) act(command caseCommand) gin.HandlerFunc {
 }
 
 func (h *cases) acted(c *gin.Context, command caseCommand) (caseView, error) {
-	row, err := h.visible(c)
-	if err != nil {
-		return caseView{}, err
+	caseID := c.Param("id")
+	if !id.Valid(id.Case, caseID) {
+		return caseView{}, notFound()
+	}
+	if !command.action.Related() { // else whoever may do it may see the case
+		if _, err := h.visible(c); err != nil {
+			return caseView{}, err
+		}
 	}
 	data, err := command.read(c, &checks{now: h.now(), known: func(caseID string) error {
 		_, err := h.store.Case(c.Request.Context(), caller(c).Actor, caseID)
 		return err
 	}})
 	if err != nil {
+		return caseView{}, h.reason(c, caseID, err)
+	}
+	if err := h.update(c, caseID, command.action, data); err != nil {
 		return caseView{}, err
 	}
-	if err := h.update(c, row.State.ID, command.action, data); err != nil {
-		return caseView{}, err
-	}
-	return h.outcome(c, row.State.ID)
+	return h.outcome(c, caseID)
 }
 
 // update sends a command to the process of a case. A process that is not running any more has ended with the case.
 func (h *cases) update(c *gin.Context, caseID string, action models.CaseAction, data any) error {
-	ctx := c.Request.Context()
-	err := h.engine.Update(ctx, models.ComplaintWorkflowID(caseID), string(action), updateID(c, action),
+	err := h.engine.Update(c.Request.Context(), models.ComplaintWorkflowID(caseID), string(action), updateID(c, action),
 		caseEvent(c, action, data), new(models.CaseReply))
-	if errs.CodeOf(err) != errs.NotFound {
+	if err == nil {
+		return nil
+	}
+	return h.reason(c, caseID, err)
+}
+
+// reason is what the caller is told of a command that was not taken: not_found where they may not know of the case.
+func (h *cases) reason(c *gin.Context, caseID string, err error) error {
+	switch errs.CodeOf(err) {
+	case errs.Unavailable, errs.Pending, errs.RateLimited: // says nothing of the case
 		return err
 	}
-	row, readErr := h.store.Case(ctx, reader, caseID)
+	row, readErr := h.store.Case(c.Request.Context(), caller(c).Actor, caseID)
 	if readErr != nil {
 		return readErr
 	}
-	return errs.Wrap(err, errs.ProcessClosed, "case.over", "number", row.State.Number, "state", string(row.State.Status))
+	if errs.CodeOf(err) == errs.NotFound {
+		return errs.Wrap(err, errs.ProcessClosed, "case.over", "number", row.State.Number, "state", string(row.State.Status))
+	}
+	return err
 }
 
 type emptyRequest struct{}
@@ -208,15 +226,6 @@ type transferRequest struct {
 }
 
 func (r transferRequest) data(*checks) any { return models.TransferAccountability(r) }
-
-type decideRequest struct {
-	Approve *bool  `json:"approve" binding:"required"` // a pointer: a decision must be said, never assumed
-	Comment string `json:"comment" binding:"max=2000"`
-}
-
-func (r decideRequest) data(*checks) any {
-	return models.Decide{Approve: r.Approve != nil && *r.Approve, Comment: r.Comment}
-}
 
 type extendRequest struct {
 	Milestone string `json:"milestone" binding:"required,name"`

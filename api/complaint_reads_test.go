@@ -57,8 +57,8 @@ func TestCaseViewShowsWhatIsUnderWay(t *testing.T) {
 	b := newCaseBench(t)
 	row := b.store.rows[caseA]
 	row.State.Offer = &models.Offer{TeamID: hotline, ByID: ann, At: friday(10, 0), ExpiresAt: friday(10, 15)}
-	row.State.Transfer = &models.Transfer{ToID: ben, AskedBy: ann, AskedAt: friday(10, 0)}
-	row.State.Extension = &models.ExtensionRequest{Milestone: "resolution", By: sla.Span{Duration: 4 * time.Hour}, Reason: "part", AskedBy: ann, AskedAt: friday(10, 0)}
+	row.State.Transfer = &models.Transfer{ToID: ben, ApprovalID: approvalA, AskedBy: ann, AskedAt: friday(10, 0)}
+	row.State.Extension = &models.ExtensionRequest{Milestone: "resolution", By: sla.Span{Duration: 4 * time.Hour}, Reason: "part", AskedBy: ann, AskedAt: friday(10, 0), ApprovalID: approvalB}
 	row.State.Waiting = &models.Waiting{Since: friday(10, 0), NextChaserAt: friday(16, 0), Chasers: 1}
 	row.State.Links = []models.CaseLink{{CaseID: caseB, Kind: "related", At: friday(10, 0)}}
 	row.State.Merge = &models.Merge{Into: caseB}
@@ -67,8 +67,8 @@ func TestCaseViewShowsWhatIsUnderWay(t *testing.T) {
 	view := b.get(ann, "/cases/"+caseA)
 	at := "2026-03-06T10:00:00.000Z"
 	require.Equal(t, map[string]any{"team_id": hotline, "by_id": ann, "at": at, "expires_at": "2026-03-06T10:15:00.000Z"}, view["offer"])
-	require.Equal(t, map[string]any{"to_id": ben, "asked_by": ann, "asked_at": at, "approved_by": nil, "approved_at": nil}, view["transfer"])
-	require.Equal(t, map[string]any{"milestone": "resolution", "by": "PT4H", "reason": "part", "asked_by": ann, "asked_at": at}, view["extension"])
+	require.Equal(t, map[string]any{"to_id": ben, "asked_by": ann, "asked_at": at, "approval_id": approvalA, "approved_by": nil, "approved_at": nil}, view["transfer"])
+	require.Equal(t, map[string]any{"milestone": "resolution", "by": "PT4H", "reason": "part", "approval_id": approvalB, "asked_by": ann, "asked_at": at}, view["extension"])
 	require.Equal(t, map[string]any{"since": at, "until": nil, "next_chaser_at": "2026-03-06T16:00:00.000Z", "chasers": 1.0}, view["waiting"])
 	require.Equal(t, []any{map[string]any{"case_id": caseB, "kind": "related", "at": at}}, view["links"])
 	require.Equal(t, caseB, view["merged_into"])
@@ -110,8 +110,9 @@ func TestTimelineIsReadInPages(t *testing.T) {
 	t.Parallel()
 	b := newCaseBench(t)
 	for i := range 5 {
-		b.store.events = append(b.store.events, models.TimelineEvent{Seq: int64(i + 1), At: friday(9, i), Type: "noted", Actor: ann, Data: map[string]any{"text": "你好"}})
+		b.store.events = append(b.store.events, models.TimelineEvent{Seq: int64(i + 1), At: friday(9, i), Type: "noted", Actor: ann, Data: map[string]any{"text": "你好"}, TraceID: "trace-1"})
 	}
+	b.store.events[4].TraceID = ""
 	b.store.events[4].Actor, b.store.events[4].Data, b.store.events[3].OnBehalfOf = models.System, nil, ben
 
 	var seqs []any
@@ -132,7 +133,10 @@ func TestTimelineIsReadInPages(t *testing.T) {
 	require.Equal(t, "end", cursor)
 	last := b.get(ann, "/cases/"+caseA+"/timeline?cursor=3")["items"].([]any)
 	require.Equal(t, ben, last[0].(map[string]any)["on_behalf_of"])
-	require.Equal(t, map[string]any{"seq": 5.0, "at": "2026-03-06T09:04:00.000Z", "type": "noted", "actor": "system", "on_behalf_of": nil, "data": map[string]any{}}, last[1])
+	require.Equal(t, "trace-1", last[0].(map[string]any)["request_id"], "the X-Request-ID of the call")
+	require.Equal(t, map[string]any{
+		"seq": 5.0, "at": "2026-03-06T09:04:00.000Z", "type": "noted", "actor": "system", "on_behalf_of": nil, "request_id": nil, "data": map[string]any{},
+	}, last[1])
 	for _, bad := range []string{"x", "-1", "1.5", "99999999999999999999"} {
 		require.Equal(t, http.StatusBadRequest, b.call(ann, "GET", path+"&cursor="+bad, "").StatusCode, bad)
 	}

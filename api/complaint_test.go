@@ -230,14 +230,12 @@ var caseActions = map[models.CaseAction]struct {
 	"transfer-accountability": {`{"to_id":"` + ben + `","reason":"on leave"}`, `{"to_id":"` + ben + `","reason":"on leave"}`, map[string][]string{
 		`{"to_id":"` + hotline + `"}`: {"to_id:typeid", "reason:required"},
 	}},
-	"decide-transfer":       {`{"approve":false,"comment":"stay"}`, `{"approve":false,"comment":"stay"}`, undecided},
 	"accept-accountability": {``, ``, nil},
 	"refuse-accountability": {`{"reason":"no"}`, `{"reason":"no"}`, noReason},
 	"extend": {`{"milestone":"resolution","by":"4h","reason":"part on order"}`, `{"milestone":"resolution","by":"4h","reason":"part on order"}`, map[string][]string{
 		`{"milestone":"resolution","by":"PT4H","reason":"x"}`: {"by:bad_span"}, `{"milestone":"resolution","by":"0h","reason":"x"}`: {"by:bad_span"},
 		`{"milestone":"Resolution!"}`: {"milestone:name", "by:required", "reason:required"},
 	}},
-	"decide-extension": {`{"approve":true}`, `{"approve":true}`, undecided},
 	"resolve": {`{"resolution":"filter changed","root_cause":"dust"}`, `{"resolution":"filter changed","root_cause":"dust"}`, map[string][]string{
 		`{}`: {"resolution:required"}, `{"resolution":" "}`: {"resolution:notblank"},
 	}},
@@ -250,10 +248,7 @@ var caseActions = map[models.CaseAction]struct {
 	"unlink": {`{"case_id":"` + caseB + `"}`, `{"case_id":"` + caseB + `"}`, map[string][]string{`{"case_id":"CMP-1"}`: {"case_id:typeid"}}},
 }
 
-var (
-	noReason  = map[string][]string{`{}`: {"reason:required"}, `{"reason":" "}`: {"reason:notblank"}, `{"reason":"` + strings.Repeat("x", 2001) + `"}`: {"reason:max"}}
-	undecided = map[string][]string{`{"comment":"hm"}`: {"approve:required"}}
-)
+var noReason = map[string][]string{`{}`: {"reason:required"}, `{"reason":" "}`: {"reason:notblank"}, `{"reason":"` + strings.Repeat("x", 2001) + `"}`: {"reason:max"}}
 
 func TestEveryActionOfTheProcessHasARoute(t *testing.T) {
 	t.Parallel()
@@ -309,6 +304,7 @@ func TestActionOnAnInvisibleCaseIsNotFound(t *testing.T) {
 	t.Parallel()
 	b := newCaseBench(t)
 	b.store.hidden[caseA] = true
+	b.engine.err = errs.New(errs.Forbidden, "forbidden.case", "action", "respond", "who", "handler") // as the process answers a stranger
 	for _, path := range []string{caseA, id.Derive(id.Case, "t", "none"), "x"} {
 		for _, call := range [][3]string{
 			{"POST", "/respond", `{"message":"x"}`},
@@ -323,7 +319,6 @@ func TestActionOnAnInvisibleCaseIsNotFound(t *testing.T) {
 			require.Equal(t, "not_found", object(t, rec, http.StatusNotFound)["code"], call)
 		}
 	}
-	require.Empty(t, b.engine.sent)
 }
 
 func TestLinkToAnInvisibleCaseIsUnknown(t *testing.T) {

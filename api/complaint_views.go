@@ -79,6 +79,7 @@ type offerView struct {
 
 type transferView struct {
 	ToID       string  `json:"to_id"`
+	ApprovalID string  `json:"approval_id"`
 	AskedBy    string  `json:"asked_by"`
 	AskedAt    Time    `json:"asked_at"`
 	ApprovedBy *string `json:"approved_by"`
@@ -86,11 +87,12 @@ type transferView struct {
 }
 
 type extensionView struct {
-	Milestone string `json:"milestone"`
-	By        string `json:"by"`
-	Reason    string `json:"reason"`
-	AskedBy   string `json:"asked_by"`
-	AskedAt   Time   `json:"asked_at"`
+	Milestone  string `json:"milestone"`
+	ApprovalID string `json:"approval_id"`
+	By         string `json:"by"`
+	Reason     string `json:"reason"`
+	AskedBy    string `json:"asked_by"`
+	AskedAt    Time   `json:"asked_at"`
 }
 
 type waitingView struct {
@@ -135,6 +137,7 @@ type eventView struct {
 	Type       string         `json:"type"`
 	Actor      string         `json:"actor"`
 	OnBehalfOf *string        `json:"on_behalf_of"`
+	RequestID  *string        `json:"request_id"` // null: the process's own step
 	Data       map[string]any `json:"data"`
 }
 
@@ -164,10 +167,10 @@ func (h *cases) view(c *gin.Context, row models.CaseRow) (caseView, error) {
 		v.Offer = &offerView{filled(o.ToID), filled(o.TeamID), o.ByID, Time(o.At), Time(o.ExpiresAt)}
 	}
 	if t := s.Transfer; t != nil {
-		v.Transfer = &transferView{t.ToID, t.AskedBy, Time(t.AskedAt), filled(t.ApprovedBy), timePtr(t.ApprovedAt)}
+		v.Transfer = &transferView{t.ToID, t.ApprovalID, t.AskedBy, Time(t.AskedAt), filled(t.ApprovedBy), timePtr(t.ApprovedAt)}
 	}
 	if e := s.Extension; e != nil {
-		v.Extension = &extensionView{e.Milestone, isoSpan(e.By), e.Reason, e.AskedBy, Time(e.AskedAt)}
+		v.Extension = &extensionView{e.Milestone, e.ApprovalID, isoSpan(e.By), e.Reason, e.AskedBy, Time(e.AskedAt)}
 	}
 	if w := s.Waiting; w != nil {
 		v.Waiting = &waitingView{Since: Time(w.Since), Until: timePtr(w.Until), Chasers: w.Chasers}
@@ -219,7 +222,7 @@ func toEventView(e models.TimelineEvent) eventView {
 	if e.Data == nil {
 		e.Data = map[string]any{}
 	}
-	return eventView{e.Seq, Time(e.At), e.Type, e.Actor, filled(e.OnBehalfOf), e.Data}
+	return eventView{e.Seq, Time(e.At), e.Type, e.Actor, filled(e.OnBehalfOf), filled(e.TraceID), e.Data}
 }
 
 // filled is a text that is answered as null when there is none.

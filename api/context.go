@@ -16,6 +16,8 @@ const (
 	keyCommand   = "mcrflow.command"
 	keyBody      = "mcrflow.body"
 	keySecret    = "mcrflow.secret"
+	keyEstimate  = "mcrflow.estimate"
+	keyNotFinal  = "mcrflow.not_final"
 )
 
 func edgeOf(c *gin.Context) *edge { return c.MustGet(keyEdge).(*edge) }

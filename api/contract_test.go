@@ -47,6 +47,7 @@ func TestDocument(t *testing.T) {
 	}
 	deps := w.deps
 	deps.Metrics = prometheus.NewRegistry()
+	deps.Codec = http.NotFoundHandler() // its routes exist where payloads are sealed
 	routes, err := api.Routes(deps)
 	require.NoError(t, err)
 	for _, r := range routes {
@@ -87,8 +88,16 @@ func filled(path string) string {
 		path = strings.Replace(path, "{id}", teamID, 1)
 	case strings.HasPrefix(path, "/api/v1/clients/"):
 		path = strings.Replace(path, "{id}", firmID, 1)
+	case strings.HasPrefix(path, "/api/v1/resources/"):
+		path = strings.Replace(path, "{id}", hallID, 1)
+	case strings.HasPrefix(path, "/api/v1/budgets/"):
+		path = strings.Replace(path, "{id}", mealsID, 1)
 	case strings.HasPrefix(path, "/api/v1/calendars/"):
 		path = strings.Replace(path, "{id}", "cn", 1)
+	case strings.HasPrefix(path, "/api/v1/approvals/"):
+		path = strings.Replace(path, "{id}", approvalA, 1)
+	case strings.HasPrefix(path, "/api/v1/receptions/"):
+		path = strings.Replace(path, "{id}", receptionA, 1)
 	}
 	return strings.NewReplacer("{id}", "case_01kavc5v4ve2b8v6ng5dq6h1xa", "{kind}", "sla", "{version}", "1", "{name}", "resolution").Replace(path)
 }
@@ -99,8 +108,12 @@ func TestNoBodyBreaks(t *testing.T) {
 	w := newWorld(t, func(d *api.Deps) {
 		d.Limits = api.Limits{Burst: 1 << 30, LoginBurst: 1 << 30}
 		d.Cases = everyCase{row: someCase(t, caseA)}
+		d.Approvals = everyApproval{newApprovalBench(t).store.rows[approvalA]}
+		d.Receptions = everyPlanned(t)
 	})
+	publishApproval(t, w)
 	publish(t, w)
+	publishReception(t, w)
 	body, err := json.Marshal(officeDocument)
 	require.NoError(t, err)
 	w.calendars = append(w.calendars, models.CalendarVersion{ID: "office", Version: 2, Body: body, PublishedAt: noon})
@@ -143,6 +156,27 @@ type everyCase struct {
 
 func (c everyCase) Case(context.Context, models.Actor, string) (models.CaseRow, error) {
 	return c.row, nil
+}
+
+func (everyCase) Timeline(context.Context, string, int64, int) ([]models.TimelineEvent, error) {
+	return nil, nil
+}
+
+// everyApproval is a projection in which every id is an approval.
+type everyApproval struct{ row models.ApprovalRow }
+
+func (a everyApproval) Approval(context.Context, models.Actor, string) (models.ApprovalRow, error) {
+	return a.row, nil
+}
+
+func (a everyApproval) Approvals(context.Context, models.Actor, models.ApprovalFilter, models.Page) ([]models.ApprovalRow, string, error) {
+	return []models.ApprovalRow{a.row}, "", nil
+}
+
+func (everyApproval) OpenApprovalsOf(context.Context, string) ([]string, error) { return nil, nil }
+
+func (everyApproval) Timeline(context.Context, string, int64, int) ([]models.TimelineEvent, error) {
+	return nil, nil
 }
 
 // fieldNames are the names of the fields of each request, by the document: nonsense in the right place goes deepest.

@@ -1,11 +1,16 @@
 package api
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/mcrflow/mcrflow/internal/approval"
+	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -13,8 +18,11 @@ import (
 // deputies serves the rules by which one user may act for another: one's own for everyone who works on cases, anyone's
 // with deputy.any.
 type deputies struct {
-	people People
-	now    func() time.Time
+	people    People
+	approvals Approvals
+	engine    Engine
+	log       *slog.Logger
+	now       func() time.Time
 }
 
 func (h *deputies) routes(r gin.IRouter) {
@@ -31,6 +39,7 @@ type deputyView struct {
 	From      Time     `json:"from"`
 	Until     Time     `json:"until"`
 	Processes []string `json:"processes"`
+	MaxAmount *int64   `json:"max_amount"`
 	CreatedBy string   `json:"created_by"`
 	CreatedAt Time     `json:"created_at"`
 }
@@ -38,7 +47,7 @@ type deputyView struct {
 func toDeputyView(d models.Deputy) deputyView {
 	return deputyView{
 		ID: d.ID, UserID: d.UserID, DeputyID: d.DeputyID, From: Time(d.From), Until: Time(d.Until),
-		Processes: append([]string{}, d.Processes...), CreatedBy: d.CreatedBy, CreatedAt: Time(d.CreatedAt),
+		Processes: append([]string{}, d.Processes...), MaxAmount: d.MaxAmount, CreatedBy: d.CreatedBy, CreatedAt: Time(d.CreatedAt),
 	}
 }
 
@@ -70,10 +79,12 @@ type createDeputyRequest struct {
 	DeputyID  string    `json:"deputy_id" binding:"required,typeid=user"`
 	From      time.Time `json:"from"` // now if absent
 	Until     time.Time `json:"until" binding:"required"`
-	Processes []string  `json:"processes" binding:"max=20,unique,dive,name"` // all if absent
+	Processes []string  `json:"processes" binding:"max=20,unique,dive,slug"` // processes or chains; all if absent
+	MaxAmount *int64    `json:"max_amount" binding:"omitempty,min=1"`        // minor units; any amount if absent
 }
 
-// create names a deputy. 403 for somebody else without deputy.any, 422 bad values.
+// create names a deputy. 403 for somebody else without deputy.any, 422 bad values, 409 to_self, and cycle for a rule that
+// would close a circle of deputies.
 func (h *deputies) create(c *gin.Context) {
 	var req createDeputyRequest
 	if err := bind(c, &req); err != nil {
@@ -83,7 +94,7 @@ func (h *deputies) create(c *gin.Context) {
 	now := h.now().UTC()
 	d := models.Deputy{
 		ID: newID(c, id.Deputy), UserID: or(req.UserID, caller(c).User.ID), DeputyID: req.DeputyID, From: req.From.UTC(),
-		Until: req.Until.UTC(), Processes: req.Processes, CreatedBy: caller(c).User.ID, CreatedAt: now,
+		Until: req.Until.UTC(), Processes: req.Processes, MaxAmount: req.MaxAmount, CreatedBy: caller(c).User.ID, CreatedAt: now,
 	}
 	if d.From.IsZero() {
 		d.From = now
@@ -93,9 +104,6 @@ func (h *deputies) create(c *gin.Context) {
 		return
 	}
 	var f faults
-	if d.UserID == d.DeputyID {
-		f.add("deputy_id", "self")
-	}
 	switch {
 	case !d.Until.After(d.From):
 		f.add("until", "after", "other", "from")
@@ -111,13 +119,63 @@ func (h *deputies) create(c *gin.Context) {
 		err = f.err()
 	}
 	if err == nil {
+		err = h.acyclic(ctx, d)
+	}
+	if err == nil {
 		d, err = h.people.CreateDeputy(ctx, d)
 	}
 	if err != nil {
 		fail(c, err)
 		return
 	}
+	h.tell(c, d.UserID)
 	created(c, d.ID, toDeputyView(d))
+}
+
+// tell tells the open approvals of the users that rules for deputies have changed, so that tasks are offered, or offered
+// back, at once. One that is not told now looks again at its next step.
+func (h *deputies) tell(c *gin.Context, users ...string) {
+	ctx := c.Request.Context()
+	for _, userID := range users {
+		ids, err := h.approvals.OpenApprovalsOf(ctx, userID)
+		for _, approvalID := range ids {
+			if failed := h.engine.Signal(ctx, models.ApprovalWorkflowID(approvalID), models.ApprovalOrgChanged, nil); errs.CodeOf(failed) != errs.NotFound {
+				err = errors.Join(err, failed)
+			}
+		}
+		if err != nil {
+			h.log.WarnContext(ctx, "approvals not told of a rule for deputies", "user_id", userID, "err", err)
+		}
+	}
+}
+
+// acyclic refuses a rule for oneself, and one that would close a circle: nobody in it could be relied upon. Two rules that
+// are made at the same moment can still close one; approvals then pass over whoever they have met on the way.
+func (h *deputies) acyclic(ctx context.Context, added models.Deputy) error {
+	var rules []approval.DeputyRule
+	for p := (models.Page{Limit: maxLimit}); ; {
+		some, next, err := h.people.Deputies(ctx, "", p)
+		if err != nil {
+			return err
+		}
+		for _, d := range some {
+			if d.ID != added.ID { // of an earlier attempt
+				rules = append(rules, d.ForApprovals())
+			}
+		}
+		if next == "" {
+			break
+		}
+		p.Cursor = next
+	}
+	switch err := approval.CheckDeputyRule(rules, added.ForApprovals()); errs.CodeOf(err) {
+	case approval.CodeToSelf:
+		return errs.Wrap(err, approval.CodeToSelf, "deputy.self")
+	case approval.CodeCycle:
+		return errs.Wrap(err, approval.CodeCycle, "deputy.circle")
+	default:
+		return err
+	}
 }
 
 // delete ends a rule. 404 unknown, or somebody else's without deputy.any.
@@ -134,5 +192,6 @@ func (h *deputies) delete(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	h.tell(c, d.UserID, d.DeputyID)
 	c.Status(http.StatusNoContent)
 }

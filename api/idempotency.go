@@ -71,7 +71,7 @@ func (e *edge) idempotent(c *gin.Context) {
 		defer func() { c.Writer = held.ResponseWriter }() // a panic, too, is answered on the real one
 		c.Next()
 	}()
-	if final(held.status()) {
+	if final(held.status()) && !c.GetBool(keyNotFinal) {
 		e.keep(c, userID, key, rec, held)
 	}
 	held.release()
@@ -104,6 +104,9 @@ func (e *edge) keep(c *gin.Context, userID, key string, rec IdempotencyRecord, h
 
 // showsSecret marks an answer that must not be kept: it carries a secret that is shown once.
 func showsSecret(c *gin.Context) { c.Set(keySecret, true) }
+
+// notFinal marks an answer, whatever its status, that asks to be repeated: it must not be kept.
+func notFinal(c *gin.Context) { c.Set(keyNotFinal, true) }
 
 func final(status int) bool {
 	switch status {

@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,6 +81,42 @@ func TestIdempotencyKey(t *testing.T) {
 		}
 		group.Wait()
 		require.Len(t, w.clients.order, 2)
+	})
+	t.Run("at_the_same_time_one_token_is_made", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		body := `{"user_id":"` + agentID + `","name":"robot"}`
+		var shown, refused atomic.Int32
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				switch res := w.do("admin", "POST", "/api/v1/tokens", body, "Idempotency-Key", "k"); res.StatusCode {
+				case http.StatusCreated:
+					shown.Add(1)
+				case http.StatusConflict:
+					refused.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		require.Equal(t, []int32{1, 7}, []int32{shown.Load(), refused.Load()})
+		require.Len(t, w.tokens.order, 1)
+	})
+	t.Run("at_the_same_time_one_policy_is_published", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		publish(t, w)
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				res := w.do("boss", "POST", "/api/v1/policies/sla/versions", shippedPolicy(t), "Content-Type", "application/yaml", "Idempotency-Key", "k")
+				if v := object(t, res, 201)["version"]; v != 2.0 {
+					t.Errorf("version %v", v)
+				}
+			})
+		}
+		group.Wait()
+		require.Len(t, w.policies, 2)
 	})
 	t.Run("without_a_key_each_request_stands_alone", func(t *testing.T) {
 		t.Parallel()

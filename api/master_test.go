@@ -132,27 +132,33 @@ func TestDeputies(t *testing.T) {
 	require.Equal(t, agentID, own["user_id"])
 	require.Equal(t, "2026-03-06T09:00:00.000Z", own["from"], "now if absent")
 	problem(t, w.do("agent", "POST", "/api/v1/deputies", `{"user_id":"`+adminID+`","deputy_id":"`+agentID+`",`+until+`}`), 403, "forbidden")
-	object(t, w.do("boss", "POST", "/api/v1/deputies", `{"user_id":"`+adminID+`","deputy_id":"`+agentID+`",`+until+`}`), 201)
+	require.Nil(t, own["max_amount"])
+	boss := id.Derive(id.User, "world", "boss")
+	v := object(t, w.do("boss", "POST", "/api/v1/deputies", `{"user_id":"`+adminID+`","deputy_id":"`+boss+`","max_amount":500000,"processes":["extension"],`+until+`}`), 201)
+	require.InDelta(t, 500000, v["max_amount"], 0)
 	for name, tc := range map[string]struct{ body, fault string }{
-		"not_self":        {`{"deputy_id":"` + agentID + `",` + until + `}`, "deputy_id:self"},
 		"not_somebody":    {`{"deputy_id":"` + id.New(id.User) + `",` + until + `}`, "deputy_id:unknown"},
 		"not_who_left":    {`{"deputy_id":"` + goneID + `",` + until + `}`, "deputy_id:inactive"},
 		"until_after":     {`{"deputy_id":"` + adminID + `","from":"2026-03-20T00:00:00Z",` + until + `}`, "until:after"},
 		"not_in_the_past": {`{"deputy_id":"` + adminID + `","from":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`, "until:future"},
 		"until_required":  {`{"deputy_id":"` + adminID + `"}`, "until:required"},
+		"amount_positive": {`{"deputy_id":"` + adminID + `","max_amount":0,` + until + `}`, "max_amount:min"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, []string{tc.fault}, problem(t, w.do("agent", "POST", "/api/v1/deputies", tc.body), 422, "invalid").faults())
 		})
 	}
+	problem(t, w.do("agent", "POST", "/api/v1/deputies", `{"deputy_id":"`+agentID+`",`+until+`}`), 409, "to_self")
+	problem(t, w.do("boss", "POST", "/api/v1/deputies", `{"deputy_id":"`+agentID+`",`+until+`}`), 409, "cycle")
+	object(t, w.do("boss", "POST", "/api/v1/deputies", `{"deputy_id":"`+agentID+`","from":"2026-03-20T00:00:00Z","until":"2026-03-21T00:00:00Z"}`), 201) // when nobody else is away
 	require.Len(t, object(t, w.do("agent", "GET", "/api/v1/deputies", ""), 200)["items"], 1, "one's own")
-	require.Len(t, object(t, w.do("boss", "GET", "/api/v1/deputies", ""), 200)["items"], 2, "everybody's")
+	require.Len(t, object(t, w.do("boss", "GET", "/api/v1/deputies", ""), 200)["items"], 3, "everybody's")
 	problem(t, w.do("agent", "GET", "/api/v1/deputies?user_id="+adminID, ""), 403, "forbidden")
 	problem(t, w.do("auditor", "GET", "/api/v1/deputies", ""), 403, "forbidden")
 	others := w.deputies.order[1]
 	problem(t, w.do("agent", "DELETE", "/api/v1/deputies/"+others, ""), 404, "not_found")
 	require.Equal(t, 204, w.do("agent", "DELETE", "/api/v1/deputies/"+own["id"].(string), "").StatusCode)
-	require.Len(t, w.deputies.byID, 1)
+	require.Len(t, w.deputies.byID, 2)
 }
 
 func TestTokens(t *testing.T) {

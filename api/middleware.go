@@ -43,6 +43,7 @@ type edge struct {
 	timeout     time.Duration
 	sessions    Sessions
 	idempotency Idempotency
+	browsers    *browsers
 	parameters  map[string]map[string]bool // "GET /api/v1/users" → the query parameters of the document
 	requests    *prometheus.HistogramVec
 	perAddress  *limiter
@@ -54,8 +55,12 @@ func newEdge(d Deps) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
+	browsers, err := newBrowsers(d.PublicURL)
+	if err != nil {
+		return nil, err
+	}
 	e := &edge{
-		log: d.Log, texts: d.Texts, now: d.Now, sessions: d.Sessions, idempotency: d.Idempotency, parameters: parameters,
+		log: d.Log, texts: d.Texts, now: d.Now, sessions: d.Sessions, idempotency: d.Idempotency, browsers: browsers, parameters: parameters,
 		timeout:    or(d.Limits.Request, 15*time.Second),
 		perAddress: newLimiter(rate.Limit(or(d.Limits.PerSecond, 500)), or(d.Limits.Burst, 1000)),
 		logins:     newLimiter(rate.Limit(or(d.Limits.LoginPerMinute, 30)/60), or(d.Limits.LoginBurst, 20)),

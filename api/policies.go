@@ -3,13 +3,17 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/policy"
 	"github.com/mcrflow/mcrflow/models"
@@ -17,9 +21,26 @@ import (
 
 const maxNote = 500
 
+// policyKind is how the documents of one kind are read.
+type policyKind struct {
+	name string
+	// stored reads a published document, as it can be published again: its version stands beside it.
+	stored func(body []byte) (any, error)
+	// check reads a document that is to be published, and everything that forbids it.
+	check func(ctx context.Context, h *policyDocuments, body []byte) (any, []errs.Field, error)
+}
+
+// policyKinds lists the kinds that this product has rules for.
+var policyKinds = []policyKind{
+	{policy.KindSLA, storedSLA, checkSLA},
+	{approval.Kind, storedApproval, checkApproval},
+	{policy.KindReception, storedReception, checkReception},
+}
+
 // policyDocuments serves the rules of the company, as versioned documents.
 type policyDocuments struct {
 	store Policies
+	org   Organisation
 	now   func() time.Time
 }
 
@@ -40,7 +61,7 @@ type policyVersionView struct {
 
 type policyView struct {
 	policyVersionView
-	Document policy.SLA `json:"document"`
+	Document any `json:"document"`
 }
 
 func toPolicyVersionView(v models.PolicyVersion) policyVersionView {
@@ -49,48 +70,51 @@ func toPolicyVersionView(v models.PolicyVersion) policyVersionView {
 	}
 }
 
-// known refuses kinds that this product has no rules for.
-func known(kind string) error {
-	if kind != policy.KindSLA {
-		return errs.New(errs.NotFound, "not_found.policy_kind", "kinds", policy.KindSLA)
+// kindOf finds the kind of the path; not_found names those that there are.
+func kindOf(c *gin.Context) (policyKind, error) {
+	names := make([]string, len(policyKinds))
+	for i, k := range policyKinds {
+		if k.name == c.Param("kind") {
+			return k, nil
+		}
+		names[i] = k.name
 	}
-	return nil
+	return policyKind{}, errs.New(errs.NotFound, "not_found.policy_kind", "kinds", strings.Join(names, ", "))
 }
 
 // latest answers the policy in force. 404 unknown kind, or none published.
 func (h *policyDocuments) latest(c *gin.Context) {
-	err := known(c.Param("kind"))
+	kind, err := kindOf(c)
 	var v models.PolicyVersion
 	if err == nil {
-		v, err = h.store.LatestPolicy(c.Request.Context(), c.Param("kind"))
+		v, err = h.store.LatestPolicy(c.Request.Context(), kind.name)
 	}
-	h.answer(c, http.StatusOK, v, err)
+	kind.answer(c, http.StatusOK, v, err)
 }
 
 // version answers one published version. 404 unknown.
 func (h *policyDocuments) version(c *gin.Context) {
-	err := known(c.Param("kind"))
+	kind, err := kindOf(c)
 	var n int
 	if err == nil {
 		n, err = versionParam(c)
 	}
 	var v models.PolicyVersion
 	if err == nil {
-		v, err = h.store.Policy(c.Request.Context(), c.Param("kind"), n)
+		v, err = h.store.Policy(c.Request.Context(), kind.name, n)
 	}
-	h.answer(c, http.StatusOK, v, err)
+	kind.answer(c, http.StatusOK, v, err)
 }
 
-func (h *policyDocuments) answer(c *gin.Context, status int, v models.PolicyVersion, err error) {
-	var doc policy.SLA
+func (k policyKind) answer(c *gin.Context, status int, v models.PolicyVersion, err error) {
+	var doc any
 	if err == nil {
-		doc, err = stored[policy.SLA](v.Body)
+		doc, err = k.stored(v.Body)
 	}
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	doc.Version = 0 // it stands beside the document: a document that names one cannot be published again
 	etag(c, int64(v.Version))
 	c.Header("Vary", "Accept")
 	if status == http.StatusOK && wantsYAML(c) {
@@ -104,7 +128,7 @@ func (h *policyDocuments) answer(c *gin.Context, status int, v models.PolicyVers
 func (h *policyDocuments) versions(c *gin.Context) {
 	q := queryOf(c)
 	p := q.page()
-	err := known(c.Param("kind"))
+	kind, err := kindOf(c)
 	if err == nil {
 		err = q.err()
 	}
@@ -112,7 +136,7 @@ func (h *policyDocuments) versions(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	rows, next, err := h.store.PolicyVersions(c.Request.Context(), c.Param("kind"), p)
+	rows, next, err := h.store.PolicyVersions(c.Request.Context(), kind.name, p)
 	if err != nil {
 		fail(c, err)
 		return
@@ -128,13 +152,13 @@ func (h *policyDocuments) publish(c *gin.Context) {
 	if utf8.RuneCountInString(note) > maxNote {
 		q.faults.add("note", "max", "max", strconv.Itoa(maxNote))
 	}
-	err := known(c.Param("kind"))
+	kind, err := kindOf(c)
 	if err == nil {
 		err = q.err()
 	}
-	var doc policy.SLA
+	var doc any
 	if err == nil {
-		doc, err = h.read(c)
+		doc, err = h.read(c, kind)
 	}
 	if err != nil {
 		fail(c, err)
@@ -150,34 +174,43 @@ func (h *policyDocuments) publish(c *gin.Context) {
 		return
 	}
 	v, err := h.store.PublishPolicy(c.Request.Context(), models.PolicyVersion{
-		Kind: c.Param("kind"), Body: body, Note: note, PublishedBy: caller(c).User.ID, PublishedAt: h.now().UTC(),
+		Kind: kind.name, Body: body, Note: note, PublishedBy: caller(c).User.ID, PublishedAt: h.now().UTC(), CommandID: new(commandID(c)),
 	})
 	if err == nil {
 		c.Header("Location", c.Request.URL.Path+"/"+strconv.Itoa(v.Version))
 	}
-	h.answer(c, http.StatusCreated, v, err)
+	kind.answer(c, http.StatusCreated, v, err)
 }
 
 // read parses and checks the document of the request.
-func (h *policyDocuments) read(c *gin.Context) (policy.SLA, error) {
+func (h *policyDocuments) read(c *gin.Context, kind policyKind) (any, error) {
 	body, err := documentBody(c)
 	if err != nil {
-		return policy.SLA{}, err
+		return nil, err
 	}
-	doc, bad := policy.ParseSLA(body)
-	if len(bad) == 0 {
-		refs, err := h.refs(c.Request.Context())
-		if err != nil {
-			return policy.SLA{}, err
-		}
-		bad = doc.Check(refs)
+	doc, bad, err := kind.check(c.Request.Context(), h, body)
+	if err == nil && len(bad) > 0 {
+		err = invalidDocument(bad)
 	}
-	if len(bad) > 0 {
-		return policy.SLA{}, invalidDocument(bad)
-	}
-	return doc, nil
+	return doc, err
 }
 
+func storedSLA(body []byte) (any, error) {
+	doc, err := stored[policy.SLA](body)
+	doc.Version = 0
+	return doc, err
+}
+
+func checkSLA(ctx context.Context, h *policyDocuments, body []byte) (any, []errs.Field, error) {
+	doc, bad := policy.ParseSLA(body)
+	if len(bad) > 0 {
+		return nil, bad, nil
+	}
+	refs, err := h.refs(ctx)
+	return doc, doc.Check(refs), err
+}
+
+// refs lists what documents can refer to.
 func (h *policyDocuments) refs(ctx context.Context) (policy.Refs, error) {
 	ids, err := h.store.CalendarIDs(ctx)
 	refs := policy.Refs{Calendars: make(map[string]bool, len(ids))}
@@ -185,4 +218,62 @@ func (h *policyDocuments) refs(ctx context.Context) (policy.Refs, error) {
 		refs.Calendars[id] = true
 	}
 	return refs, err
+}
+
+func storedReception(body []byte) (any, error) {
+	doc, err := stored[policy.Reception](body)
+	doc.Version = 0
+	return doc, err
+}
+
+// checkReception also holds the document against the approval policy in force: the chain that it names must be there.
+func checkReception(ctx context.Context, h *policyDocuments, body []byte) (any, []errs.Field, error) {
+	doc, bad := policy.ParseReception(body)
+	if len(bad) > 0 {
+		return nil, bad, nil
+	}
+	refs, err := h.refs(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	bad = doc.Check(refs)
+	chains, err := h.chains(ctx)
+	if name := doc.Approval.Chain; err == nil && name != "" && !slices.Contains(chains, name) {
+		bad = append(bad, errs.Field{
+			Field: "approval.chain", Code: "no_chain", Args: errs.Args("name", name, "known", strings.Join(chains, ", ")),
+		})
+	}
+	return doc, bad, err
+}
+
+// chains lists the approval chains in force, none while no policy of them was published.
+func (h *policyDocuments) chains(ctx context.Context) ([]string, error) {
+	v, err := h.store.LatestPolicy(ctx, approval.Kind)
+	if errs.CodeOf(err) == errs.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	doc, err := stored[approval.Document](v.Body)
+	return slices.Sorted(maps.Keys(doc.Chains)), err
+}
+
+func storedApproval(body []byte) (any, error) {
+	doc, err := stored[approval.Document](body)
+	doc.Version = 0
+	return doc, err
+}
+
+// checkApproval holds the chains against the organisation as it is: a step that nobody could fill today is a fault.
+func checkApproval(ctx context.Context, h *policyDocuments, body []byte) (any, []errs.Field, error) {
+	doc, bad := approval.Parse(body)
+	if len(bad) > 0 {
+		return nil, bad, nil
+	}
+	org, err := h.org.Org(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return doc, doc.Check(approval.Refs{Roles: models.RoleNames(), Org: org.ForApprovals(), At: h.now()}), nil
 }

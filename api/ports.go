@@ -40,8 +40,9 @@ type Sessions interface {
 	Logout(ctx context.Context, tokenID string) error
 	// Authenticate finds who holds the token: unauthenticated when it is unknown, expired or revoked, or its user inactive.
 	Authenticate(ctx context.Context, token string) (Principal, error)
-	// IssueToken makes a service token for a user; the secret is returned once and never again.
-	IssueToken(ctx context.Context, userID, name string, expires *time.Time, by string) (token string, t models.Token, err error)
+	// IssueToken makes a service token for a user; the secret is returned once and never again: conflict for an id that was
+	// issued before.
+	IssueToken(ctx context.Context, tokenID, userID, name string, expires *time.Time) (token string, t models.Token, err error)
 	// RevokeToken ends a token.
 	RevokeToken(ctx context.Context, id string) error
 	// ListTokens lists the service tokens, without secrets.
@@ -109,6 +110,29 @@ type Webhooks interface {
 	Webhooks(ctx context.Context, p models.Page) ([]models.Webhook, string, error)
 	CreateWebhook(ctx context.Context, w models.Webhook) (models.Webhook, error)
 	DeleteWebhook(ctx context.Context, id string) error
+}
+
+// Resources is the library of what receptions book, with the same rules as People. Bookings are made by processes only.
+type Resources interface {
+	Resource(ctx context.Context, id string) (models.Resource, error)
+	Resources(ctx context.Context, f models.ResourceFilter, p models.Page) ([]models.Resource, string, error)
+	CreateResource(ctx context.Context, r models.Resource) (models.Resource, error)
+	// UpdateResource answers conflict when more pieces are booked than there would be.
+	UpdateResource(ctx context.Context, r models.Resource) (models.Resource, error)
+	// Bookings lists the live bookings that overlap the slot, in the order in which they begin.
+	Bookings(ctx context.Context, resourceID string, slot models.Slot, p models.Page) ([]models.Booking, string, error)
+	// FreeSlots lists the times in which the quantity is free for at least the length.
+	FreeSlots(ctx context.Context, resourceID string, within models.Slot, quantity int, length time.Duration) ([]models.FreeSlot, error)
+}
+
+// Budgets is the money of departments, with the ledger of each. Holds and commits are made by processes only.
+type Budgets interface {
+	Budget(ctx context.Context, id string) (models.Budget, error)
+	Budgets(ctx context.Context, f models.BudgetFilter, p models.Page) ([]models.Budget, string, error)
+	CreateBudget(ctx context.Context, b models.Budget) (models.Budget, error)
+	BudgetEntries(ctx context.Context, budgetID string, p models.Page) ([]models.BudgetEntry, string, error)
+	// AdjustBudget changes the amount once per request id; budget_exceeded when strong control would be overspent.
+	AdjustBudget(ctx context.Context, id string, by int64, a models.Adjustment) (models.Budget, error)
 }
 
 // Idempotency keeps answers of POSTs for 24 hours.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/i18n"
 	"github.com/mcrflow/mcrflow/internal/reqctx"
@@ -21,7 +23,7 @@ import (
 // methodNotAllowed is the code of a path that exists, but not for this method.
 const methodNotAllowed errs.Code = "method_not_allowed"
 
-// statuses maps the codes of API.md to HTTP; any other code comes from a process and is a 409.
+// statuses maps the codes of API.md to HTTP; any other code comes from a process and is a 409, unless it says who may not.
 var statuses = map[errs.Code]int{
 	errs.Pending:              http.StatusAccepted,
 	errs.Malformed:            http.StatusBadRequest,
@@ -38,6 +40,17 @@ var statuses = map[errs.Code]int{
 	errs.RateLimited:          http.StatusTooManyRequests,
 	errs.Internal:             http.StatusInternalServerError,
 	errs.Unavailable:          http.StatusServiceUnavailable,
+
+	approval.CodeNotParticipant: http.StatusForbidden,
+	approval.CodeSelfApproval:   http.StatusForbidden,
+}
+
+// statusOf is the HTTP status of a code.
+func statusOf(code errs.Code) int {
+	if status, ok := statuses[code]; ok {
+		return status
+	}
+	return http.StatusConflict
 }
 
 // statusClientGone is what the log shows for a caller who hung up; nobody reads the answer.
@@ -60,10 +73,13 @@ type problem struct {
 	Errors    []fieldFault `json:"errors,omitempty"`
 }
 
+// fieldFault is one refused value. Args are the facts of a refusal that a program may act on, such as the free times of a
+// room that is taken, or the request that shows a fault of a policy: the code says which there are.
 type fieldFault struct {
-	Field   string `json:"field"`
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	Field   string            `json:"field"`
+	Code    string            `json:"code"`
+	Message string            `json:"message"`
+	Args    map[string]string `json:"args,omitempty"`
 }
 
 // fail answers err as a problem document in the reader's language, and ends the request. Only the text of *errs.Error
@@ -75,10 +91,7 @@ func fail(c *gin.Context, err error) {
 		c.AbortWithStatus(statusClientGone)
 		return
 	}
-	status, ok := statuses[e.Code]
-	if !ok {
-		status = http.StatusConflict
-	}
+	status := statusOf(e.Code)
 	logProblem(c, e, status, err)
 	switch status {
 	case http.StatusAccepted:
@@ -106,20 +119,73 @@ func newProblem(c *gin.Context, status int, e *errs.Error) problem {
 		Instance: c.Request.URL.EscapedPath(), RequestID: requestIDOf(c),
 	}
 	var found bool
-	if p.Detail, found = texts.Lookup(locale, e.Key, e.Args); !found { // never a bare key
+	if p.Detail, found = texts.Lookup(locale, e.Key, readable(c, e.Args)); !found { // never a bare key
 		p.Detail = texts.Text(locale, genericKey(e.Code), nil)
 	}
 	if p.Title, found = texts.Lookup(locale, "title."+string(e.Code), nil); !found { // a code of a process
-		p.Title = texts.Text(locale, "title."+string(errs.Conflict), nil)
+		p.Title = texts.Text(locale, "title."+genericKey(e.Code), nil)
 	}
 	for _, f := range e.Fields {
-		p.Errors = append(p.Errors, fieldFault{Field: f.Field, Code: f.Code, Message: faultText(texts, locale, f)})
+		fault := fieldFault{Field: f.Field, Code: f.Code}
+		switch witness := f.Args["witness"]; {
+		case status == http.StatusConflict:
+			fault.Args, f.Args = f.Args, readable(c, f.Args)
+		case witness != "":
+			fault.Args = errs.Args("witness", witness)
+		}
+		fault.Message = faultText(texts, locale, f)
+		p.Errors = append(p.Errors, fault)
 	}
 	return p
 }
 
-// genericKey is the text of a code itself; the codes of processes are conflicts.
+// readable writes the instants, the ISO 8601 intervals and the lists of them among the arguments of a text as the reader's
+// own clock shows them. Whoever reads without a login gets UTC.
+func readable(c *gin.Context, args map[string]string) map[string]string {
+	zone := time.UTC
+	if p, ok := principalOf(c); ok {
+		if own, err := time.LoadLocation(p.User.TimeZone); err == nil {
+			zone = own
+		}
+	}
+	out := maps.Clone(args)
+	for name, value := range args {
+		if text, ok := readableTimes(value, zone); ok {
+			out[name] = text
+		}
+	}
+	return out
+}
+
+// readableTimes rewrites "instant", "instant/instant" and "a, b" of these; false for anything else.
+func readableTimes(value string, zone *time.Location) (string, bool) {
+	if len(value) < len("2026-01-31T09:00:00Z") || value[4] != '-' { // most arguments are no times
+		return "", false
+	}
+	parts := strings.Split(value, ", ")
+	for i, part := range parts {
+		ends := strings.Split(part, "/")
+		for j, end := range ends {
+			t, err := time.Parse(time.RFC3339, end)
+			if err != nil {
+				return "", false
+			}
+			ends[j] = t.In(zone).Format("2006-01-02 15:04")
+			if j > 0 && ends[j][:10] == ends[0][:10] { // the day once
+				ends[j] = ends[j][11:]
+			}
+		}
+		parts[i] = strings.Join(ends, "–")
+	}
+	return strings.Join(parts, ", "), true
+}
+
+// genericKey is the text of a code itself; for the codes of processes, that of their status.
 func genericKey(code errs.Code) string {
+	switch code {
+	case approval.CodeNotParticipant, approval.CodeSelfApproval:
+		return string(errs.Forbidden)
+	}
 	if _, known := statuses[code]; known {
 		return string(code)
 	}
@@ -164,7 +230,7 @@ func asError(ctx context.Context, err error) *errs.Error {
 func logProblem(c *gin.Context, e *errs.Error, status int, err error) {
 	level := slog.LevelDebug
 	switch e.Code {
-	case errs.Unauthenticated, errs.Forbidden, errs.Conflict, errs.ProcessClosed, errs.Pending:
+	case errs.Unauthenticated, errs.Forbidden, errs.Conflict, errs.ProcessClosed, errs.Pending, approval.CodeNotParticipant, approval.CodeSelfApproval:
 		level = slog.LevelInfo
 	case errs.RateLimited, errs.Unavailable:
 		level = slog.LevelWarn

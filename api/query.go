@@ -32,12 +32,13 @@ func parseQuery(raw string) (url.Values, error) { return url.ParseQuery(raw) }
 //	p := q.page()
 //	if err := q.err(); err != nil { … }
 type query struct {
+	request   *gin.Context
 	values    url.Values
 	malformed error
 	faults    faults
 }
 
-func queryOf(c *gin.Context) *query { return &query{values: c.Request.URL.Query()} }
+func queryOf(c *gin.Context) *query { return &query{request: c, values: c.Request.URL.Query()} }
 
 // err is malformed for the first value of a wrong type, else invalid with every value that breaks a rule, else nil.
 func (q *query) err() error {
@@ -110,9 +111,14 @@ func (q *query) int(name string, low, high, fallback int) int {
 	return n
 }
 
-// page is the part of the list that is asked for.
+// page is the part of the list that is asked for. With count=estimate the list answers about how long it is, too.
 func (q *query) page() models.Page {
-	return models.Page{Limit: q.int("limit", 1, maxLimit, defaultLimit), Cursor: q.values.Get("cursor")}
+	p := models.Page{Limit: q.int("limit", 1, maxLimit, defaultLimit), Cursor: q.values.Get("cursor")}
+	if oneOf(q, "count", "estimate") != "" {
+		p.Estimate = new(int64)
+		q.request.Set(keyEstimate, p.Estimate)
+	}
+	return p
 }
 
 // oneOf is one of the allowed words; empty when absent.
@@ -128,16 +134,20 @@ func oneOf[T ~string](q *query, name string, allowed ...T) T {
 	return v
 }
 
-// list answers a page of views.
+// list answers a page of views, with the estimate of the whole that page asked for.
 func list[T, V any](c *gin.Context, rows []T, next string, view func(T) V) {
 	items := make([]V, len(rows))
 	for i, row := range rows {
 		items[i] = view(row)
 	}
 	out := struct {
-		Items []V     `json:"items"`
-		Next  *string `json:"next_cursor"`
+		Items    []V     `json:"items"`
+		Next     *string `json:"next_cursor"`
+		Estimate *int64  `json:"estimated_count,omitempty"`
 	}{Items: items}
+	if v, ok := c.Get(keyEstimate); ok {
+		out.Estimate = v.(*int64)
+	}
 	if next != "" {
 		out.Next = &next
 	}

@@ -23,10 +23,21 @@ var taskActions = map[string][]models.CaseAction{
 	models.TaskSupervise: {
 		models.ActionAdjudicate, models.ActionPrioritize, models.ActionAssign, models.ActionEscalate, models.ActionNote,
 	},
-	models.TaskDecideAccountability: {models.ActionDecideTransfer},
 	models.TaskAcceptAccountability: {models.ActionAcceptAccountability, models.ActionRefuseAccountability},
-	models.TaskDecideExtension:      {models.ActionDecideExtension},
 	models.TaskCallBack:             {models.ActionRespond, models.ActionResolve},
+}
+
+// receptionTaskActions says the same of receptions.
+var receptionTaskActions = map[string][]models.ReceptionAction{
+	models.TaskReviseReception:  {models.ReceptionRevise, models.ReceptionSubmit, models.ReceptionWithdraw},
+	models.TaskPrepareReception: {models.ReceptionPrepare},
+	models.TaskPrepareItem:      {models.ReceptionPrepare},
+	models.TaskRunReception: {
+		models.ReceptionPrepare, models.ReceptionStart, models.ReceptionTickOff, models.ReceptionRaiseNeed, models.ReceptionComplete,
+	},
+	models.TaskSolveNeed:       {models.ReceptionSolveNeed},
+	models.TaskSettleReception: {models.ReceptionFeedback, models.ReceptionClaim, models.ReceptionClose},
+	models.TaskCheckClaim:      {models.ReceptionPay, models.ReceptionReturnClaim},
 }
 
 // tasks serves the inbox over all processes.
@@ -38,22 +49,22 @@ func (h *tasks) routes(r gin.IRouter) {
 }
 
 type taskView struct {
-	ID         string              `json:"id"`
-	Kind       string              `json:"kind"`
-	Title      string              `json:"title"`
-	Process    string              `json:"process"`
-	SubjectID  string              `json:"subject_id"`
-	ApprovalID *string             `json:"approval_id"`
-	State      models.TaskState    `json:"state"`
-	UserID     *string             `json:"user_id"`
-	TeamID     *string             `json:"team_id"`
-	ClaimedBy  *string             `json:"claimed_by"`
-	CreatedAt  Time                `json:"created_at"`
-	DueAt      *Time               `json:"due_at"`
-	DoneBy     *string             `json:"done_by"`
-	DoneAt     *Time               `json:"done_at"`
-	Actions    []models.CaseAction `json:"actions"`
-	Why        map[string]string   `json:"why"`
+	ID         string            `json:"id"`
+	Kind       string            `json:"kind"`
+	Title      string            `json:"title"`
+	Process    string            `json:"process"`
+	SubjectID  string            `json:"subject_id"`
+	ApprovalID *string           `json:"approval_id"`
+	State      models.TaskState  `json:"state"`
+	UserID     *string           `json:"user_id"`
+	TeamID     *string           `json:"team_id"`
+	ClaimedBy  *string           `json:"claimed_by"`
+	CreatedAt  Time              `json:"created_at"`
+	DueAt      *Time             `json:"due_at"`
+	DoneBy     *string           `json:"done_by"`
+	DoneAt     *Time             `json:"done_at"`
+	Actions    []string          `json:"actions"`
+	Why        map[string]string `json:"why"`
 }
 
 // view shows a task to the caller, in their language and with what they may do about it now.
@@ -62,18 +73,49 @@ func (h *tasks) view(c *gin.Context, t models.TaskRow) taskView {
 		ID: t.ID, Kind: t.Kind, Process: t.Process, SubjectID: t.SubjectID, State: t.State,
 		UserID: filled(t.UserID), TeamID: filled(t.TeamID), ClaimedBy: filled(or(t.UserID, t.DoneBy)),
 		CreatedAt: Time(t.CreatedAt), DueAt: timePtr(t.DueAt), DoneBy: filled(t.DoneBy), DoneAt: timePtr(t.DoneAt),
-		Actions: []models.CaseAction{}, Why: t.Why,
-		Title: edgeOf(c).texts.Text(localeOf(c), "task."+t.Kind, map[string]string{"number": t.Number, "subject": t.Subject}),
+		Actions: h.actions(c, t), Why: filledMap(t.Why), Title: title(c, t),
 	}
-	if v.Why == nil {
-		v.Why = map[string]string{}
-	}
-	if t.State == models.TaskOpen {
-		v.Actions = slices.DeleteFunc(t.Case.AllowedActions(caller(c).Actor, h.cases.now()), func(a models.CaseAction) bool {
-			return !slices.Contains(taskActions[t.Kind], a)
-		})
+	if t.Approval != nil {
+		v.ApprovalID = &t.Approval.ID
 	}
 	return v
+}
+
+// title is what the task is called, in the reader's language.
+func title(c *gin.Context, t models.TaskRow) string {
+	args := map[string]string{"number": t.Number, "subject": t.Subject}
+	if item := t.Why["item"]; item != "" {
+		args["item"] = word(c, "item", item)
+	}
+	if t.Approval != nil {
+		args["chain"] = word(c, "chain", t.Approval.Chain.Chain)
+	}
+	return edgeOf(c).texts.Text(localeOf(c), "task."+t.Kind, args)
+}
+
+// actions lists what the caller may do now that settles the task, or helps to. A copy for reading is never settled: what
+// may be done to its approval may be done as long as that lasts.
+func (h *tasks) actions(c *gin.Context, t models.TaskRow) []string {
+	names := []string{}
+	switch {
+	case t.Approval != nil && (t.State == models.TaskOpen || t.State == models.TaskCopy):
+		for _, v := range t.Approval.AllowedVerbs(caller(c).User.ID, h.cases.now()) {
+			names = append(names, string(v))
+		}
+	case t.Reception != nil && t.State == models.TaskOpen:
+		for _, a := range t.Reception.AllowedActions(caller(c).Actor, h.cases.now()) {
+			if slices.Contains(receptionTaskActions[t.Kind], a) {
+				names = append(names, string(a))
+			}
+		}
+	case t.Case != nil && t.State == models.TaskOpen:
+		for _, a := range t.Case.AllowedActions(caller(c).Actor, h.cases.now()) {
+			if slices.Contains(taskActions[t.Kind], a) {
+				names = append(names, string(a))
+			}
+		}
+	}
+	return names
 }
 
 // list lists the caller's tasks: the box todo (what waits for them, their teams, and those whose deputy they are), done,

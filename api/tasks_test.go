@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/models"
@@ -21,7 +22,7 @@ func teamOffer(t *testing.T) models.TaskRow {
 			ID: taskA, Kind: models.TaskAccept, TeamID: hotline, CreatedAt: friday(10, 0), DueAt: new(friday(10, 15)),
 			Why: map[string]string{"rule": "offered"}, State: models.TaskOpen,
 		},
-		Process: models.ComplaintProcess, SubjectID: caseA, Number: row.State.Number, Subject: row.Record.Subject, Case: row.State,
+		Process: models.ComplaintProcess, SubjectID: caseA, Number: row.State.Number, Subject: row.Record.Subject, Case: &row.State,
 	}
 }
 
@@ -58,8 +59,8 @@ func TestTaskSaysWhatItIsAboutAndWhatSettlesIt(t *testing.T) {
 func TestEveryKindOfTaskHasATitleAndAnActionForSomebody(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{
-		models.TaskHandle, models.TaskAccept, models.TaskAdjudicate, models.TaskSupervise, models.TaskDecideAccountability,
-		models.TaskAcceptAccountability, models.TaskDecideExtension, models.TaskCallBack,
+		models.TaskHandle, models.TaskAccept, models.TaskAdjudicate, models.TaskSupervise,
+		models.TaskAcceptAccountability, models.TaskCallBack,
 	} {
 		b := newCaseBench(t)
 		task := teamOffer(t)
@@ -78,6 +79,40 @@ func TestEveryKindOfTaskHasATitleAndAnActionForSomebody(t *testing.T) {
 		}
 		require.NotEmpty(t, actions, kind)
 	}
+}
+
+func TestTaskOfAnApprovalOffersTheVerbsOfTheCaller(t *testing.T) {
+	t.Parallel()
+	approvals, b := newApprovalBench(t), newCaseBench(t)
+	state := approvals.store.rows[approvalA].State
+	task := models.TaskRow{
+		Task: models.Task{
+			ID: taskA, Kind: approval.TaskApprove, UserID: ben, CreatedAt: friday(9, 0), State: models.TaskOpen,
+			Why: map[string]string{"rule": "user", "step": "first", "fact.reception.level": "vip"},
+		},
+		Process: models.ApprovalProcess, SubjectID: caseA, Number: "CMP-1", Subject: "空调不制冷", Approval: &state,
+	}
+	view := func(user string) map[string]any {
+		b.store.tasks[taskA] = task
+		return b.get(user, "/tasks")["items"].([]any)[0].(map[string]any)
+	}
+	v := view(ben)
+	require.Equal(t, "Decide on CMP-1 (reception): 空调不制冷", v["title"])
+	require.Equal(t, []any{approvalA, caseA, "approval"}, []any{v["approval_id"], v["subject_id"], v["process"]})
+	require.Equal(t, []any{"approve", "reject", "return", "transfer", "delegate", "add-sign", "cc", "comment"}, v["actions"])
+	require.Equal(t, map[string]any{"rule": "user", "step": "first", "fact.reception.level": "vip"}, v["why"])
+	require.Empty(t, view(sup)["actions"], "not asked yet")
+
+	for _, kind := range []string{approval.TaskApprove, approval.TaskOpinion, approval.TaskRevise, models.TaskRead} {
+		task.Kind = kind
+		require.NotContains(t, view(ben)["title"], "task.", kind)
+	}
+	task.State = models.TaskDone
+	require.Empty(t, view(ben)["actions"], "nothing is left to do about it")
+	task.Kind, task.State = models.TaskRead, models.TaskCopy
+	require.Contains(t, view(ben)["actions"], "comment", "a copy never ends")
+	p := problem(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", ""), http.StatusConflict, "task_not_claimable")
+	require.NotEmpty(t, p.Detail)
 }
 
 func TestClaimAcceptsTheOfferToTheTeam(t *testing.T) {

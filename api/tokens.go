@@ -62,7 +62,7 @@ type createTokenRequest struct {
 	ExpiresAt *time.Time `json:"expires_at"` // absent: until revoked
 }
 
-// create makes a token for a user and shows its secret, once. 422 bad values.
+// create makes a token for a user and shows its secret, once. 409 when the same request made it before, 422 bad values.
 func (h *tokens) create(c *gin.Context) {
 	showsSecret(c)
 	var req createTokenRequest
@@ -83,7 +83,7 @@ func (h *tokens) create(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	secret, t, err := h.sessions.IssueToken(ctx, req.UserID, req.Name, req.ExpiresAt, caller(c).User.ID)
+	secret, t, err := h.sessions.IssueToken(ctx, newID(c, id.Token), req.UserID, req.Name, req.ExpiresAt)
 	if err != nil {
 		fail(c, err)
 		return

@@ -33,6 +33,8 @@ var (
 //	time_zone     an IANA name
 //	locale        en or zh-CN
 //	role          a role of the product
+//	currency      an ISO 4217 code
+//	date          a day such as 2026-01-31
 var rules = newRules()
 
 func newRules() *validator.Validate {
@@ -43,7 +45,7 @@ func newRules() *validator.Validate {
 		return name
 	})
 	v.RegisterCustomTypeFunc(func(f reflect.Value) any { return f.Interface().(interface{ inner() any }).inner() },
-		patch[string]{}, patch[bool]{}, patch[[]models.Role]{}, clearable[string]{}, clearable[time.Time]{})
+		patch[string]{}, patch[int]{}, patch[bool]{}, patch[[]models.Role]{}, clearable[string]{}, clearable[time.Time]{})
 	text := func(name string, ok func(string) bool) {
 		must(v.RegisterValidation(name, func(f validator.FieldLevel) bool { return ok(f.Field().String()) }))
 	}
@@ -53,6 +55,11 @@ func newRules() *validator.Validate {
 	text("slug", slugPattern.MatchString)
 	text("phone", phonePattern.MatchString)
 	text("locale", i18n.Valid)
+	text("currency", models.ValidCurrency)
+	text("date", func(s string) bool {
+		_, err := time.Parse(time.DateOnly, s)
+		return err == nil
+	})
 	text("role", func(s string) bool { return models.ValidRole(models.Role(s)) })
 	text("time_zone", func(s string) bool {
 		_, err := time.LoadLocation(s)

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +40,10 @@ type world struct {
 	clients       rows[models.Client]
 	contacts      rows[models.Contact]
 	webhooks      rows[models.Webhook]
+	resources     rows[models.Resource]
+	bookings      []models.Booking
+	budgets       rows[models.Budget]
+	ledger        []models.BudgetEntry
 	tokens        rows[models.Token]
 	notes         rows[models.Notification]
 	policies      []models.PolicyVersion
@@ -96,12 +99,13 @@ func newWorld(t testing.TB, change ...func(*api.Deps)) *world {
 			"number": "CMP-1", "type": "complaint", "priority": "P1", "milestone": "resolution", "due_at": "2026-03-06T08:30:00Z",
 		},
 	})
+	w.furnish()
 	w.deps = api.Deps{
 		Log: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Texts: texts,
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return noon }, Version: "test",
 		Stopping: func() bool { return w.stopping },
 		Engine:   worldEngine{w}, Database: worldDatabase{w}, Sessions: w, Idempotency: w, People: w, Deactivator: w, Clients: w,
-		Policies: w, Notifications: w, Webhooks: w, Cases: noCases{},
+		Policies: w, Notifications: w, Webhooks: w, Resources: w, Budgets: w, Organisation: w, Cases: noCases{}, Approvals: noApprovals{}, Receptions: noReceptions{},
 	}
 	for _, f := range change {
 		f(&w.deps)
@@ -137,7 +141,10 @@ type problemDoc struct {
 	Type, Title, Detail, Instance, Code string
 	Status                              int
 	RequestID                           string `json:"request_id"`
-	Errors                              []struct{ Field, Code, Message string }
+	Errors                              []struct {
+		Field, Code, Message string
+		Args                 map[string]string
+	}
 }
 
 func (p problemDoc) faults() []string {
@@ -244,6 +251,9 @@ func listed[T any](w *world, r *rows[T], p models.Page, keep func(T) bool) ([]T,
 		return nil, "", w.broken
 	}
 	all := r.all(keep)
+	if p.Estimate != nil {
+		*p.Estimate = int64(len(all))
+	}
 	if len(all) > p.Limit {
 		return all[:p.Limit], "more", nil
 	}
@@ -251,261 +261,6 @@ func listed[T any](w *world, r *rows[T], p models.Page, keep func(T) bool) ([]T,
 }
 
 func stale() error { return errs.New(errs.PreconditionFailed, "precondition_failed") }
-
-func (w *world) Login(_ context.Context, username, password string) (string, time.Time, models.User, error) {
-	for _, u := range w.users.all(nil) {
-		if u.Username == username && password == "demo" {
-			return username, noon.Add(time.Hour), u, nil
-		}
-	}
-	return "", time.Time{}, models.User{}, errs.New(errs.Unauthenticated, "login.wrong")
-}
-
-func (w *world) Logout(context.Context, string) error { return w.broken }
-
-func (w *world) Authenticate(_ context.Context, token string) (models.Principal, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, u := range w.users.all(nil) {
-		if u.Username == token && u.Active {
-			return models.Principal{User: u, TokenID: "token_1", Actor: models.Actor{Person: models.Person{ID: u.ID, Roles: u.Roles}}}, nil
-		}
-	}
-	return models.Principal{}, errs.New(errs.Unauthenticated, "unauthenticated")
-}
-
-func (w *world) IssueToken(_ context.Context, userID, name string, expires *time.Time, _ string) (string, models.Token, error) {
-	t := models.Token{ID: id.New(id.Token), UserID: userID, Name: name, ExpiresAt: expires, CreatedAt: noon}
-	t, err := create(w, &w.tokens, t.ID, t)
-	return "the-secret", t, err
-}
-
-func (w *world) RevokeToken(_ context.Context, key string) error {
-	_, err := read(w, &w.tokens, key)
-	return err
-}
-
-func (w *world) ListTokens(_ context.Context, p models.Page) ([]models.Token, string, error) {
-	return listed(w, &w.tokens, p, nil)
-}
-
-func (w *world) User(_ context.Context, key string) (models.User, error) {
-	return read(w, &w.users, key)
-}
-
-func (w *world) Users(_ context.Context, f api.UserFilter, p models.Page) ([]models.User, string, error) {
-	return listed(w, &w.users, p, func(u models.User) bool {
-		return (f.Role == "" || slices.Contains(u.Roles, f.Role)) && (f.Active == nil || *f.Active == u.Active)
-	})
-}
-
-func (w *world) CreateUser(_ context.Context, u models.User, _ string) (models.User, error) {
-	for _, other := range w.users.all(nil) {
-		if other.Username == u.Username && other.ID != u.ID {
-			return u, errs.New(errs.Conflict, "users.username_taken")
-		}
-	}
-	return create(w, &w.users, u.ID, u)
-}
-
-func (w *world) UpdateUser(_ context.Context, u models.User, _ string) (models.User, error) {
-	if w.users.byID[u.ID].Version != u.Version {
-		return u, stale()
-	}
-	u.Version++
-	w.users.put(u.ID, u)
-	return u, nil
-}
-
-func (w *world) Team(_ context.Context, key string) (models.Team, error) {
-	return read(w, &w.teams, key)
-}
-
-func (w *world) Teams(_ context.Context, p models.Page) ([]models.Team, string, error) {
-	return listed(w, &w.teams, p, nil)
-}
-
-func (w *world) CreateTeam(_ context.Context, t models.Team) (models.Team, error) {
-	return create(w, &w.teams, t.ID, t)
-}
-
-func (w *world) UpdateTeam(_ context.Context, t models.Team) (models.Team, error) {
-	if w.teams.byID[t.ID].Version != t.Version {
-		return t, stale()
-	}
-	t.Version++
-	w.teams.put(t.ID, t)
-	return t, nil
-}
-
-func (w *world) Deputies(_ context.Context, userID string, p models.Page) ([]models.Deputy, string, error) {
-	return listed(w, &w.deputies, p, func(d models.Deputy) bool { return userID == "" || d.UserID == userID })
-}
-
-func (w *world) CreateDeputy(_ context.Context, d models.Deputy) (models.Deputy, error) {
-	return create(w, &w.deputies, d.ID, d)
-}
-
-func (w *world) Deputy(_ context.Context, key string) (models.Deputy, error) {
-	return read(w, &w.deputies, key)
-}
-
-func (w *world) DeleteDeputy(_ context.Context, key string) (models.Deputy, error) {
-	d, err := read(w, &w.deputies, key)
-	delete(w.deputies.byID, key)
-	return d, err
-}
-
-func (w *world) Deactivate(_ context.Context, userID string, meta models.Meta, _ time.Time) (models.User, error) {
-	u, err := read(w, &w.users, userID)
-	if err == nil {
-		w.deactivations = append(w.deactivations, meta)
-		u.Active, u.Version = false, u.Version+1
-		w.users.put(userID, u)
-	}
-	return u, err
-}
-
-func (w *world) Client(_ context.Context, key string) (models.Client, error) {
-	return read(w, &w.clients, key)
-}
-
-func (w *world) Clients(_ context.Context, f api.ClientFilter, p models.Page) ([]models.Client, string, error) {
-	return listed(w, &w.clients, p, func(c models.Client) bool { return strings.Contains(c.Name, f.Query) })
-}
-
-func (w *world) CreateClient(_ context.Context, c models.Client) (models.Client, error) {
-	return create(w, &w.clients, c.ID, c)
-}
-
-func (w *world) UpdateClient(_ context.Context, c models.Client) (models.Client, error) {
-	if w.clients.byID[c.ID].Version != c.Version {
-		return c, stale()
-	}
-	c.Version++
-	w.clients.put(c.ID, c)
-	return c, nil
-}
-
-func (w *world) Contacts(_ context.Context, clientID string, p models.Page) ([]models.Contact, string, error) {
-	return listed(w, &w.contacts, p, func(c models.Contact) bool { return c.ClientID == clientID })
-}
-
-func (w *world) CreateContact(_ context.Context, c models.Contact) (models.Contact, error) {
-	return create(w, &w.contacts, c.ID, c)
-}
-
-func newest[T any](all []T, is func(T) bool) (T, error) {
-	for _, v := range slices.Backward(all) {
-		if is(v) {
-			return v, nil
-		}
-	}
-	var none T
-	return none, errs.New(errs.NotFound, "not_found")
-}
-
-func (w *world) LatestPolicy(_ context.Context, kind string) (models.PolicyVersion, error) {
-	return newest(w.policies, func(v models.PolicyVersion) bool { return v.Kind == kind })
-}
-
-func (w *world) Policy(_ context.Context, kind string, version int) (models.PolicyVersion, error) {
-	return newest(w.policies, func(v models.PolicyVersion) bool { return v.Kind == kind && v.Version == version })
-}
-
-func (w *world) PolicyVersions(context.Context, string, models.Page) ([]models.PolicyVersion, string, error) {
-	all := slices.Clone(w.policies)
-	slices.Reverse(all)
-	return all, "", nil
-}
-
-func (w *world) PublishPolicy(_ context.Context, v models.PolicyVersion) (models.PolicyVersion, error) {
-	v.Version = len(w.policies) + 1
-	w.policies = append(w.policies, v)
-	return v, w.broken
-}
-
-func (w *world) LatestCalendar(_ context.Context, key string) (models.CalendarVersion, error) {
-	return newest(w.calendars, func(v models.CalendarVersion) bool { return v.ID == key })
-}
-
-func (w *world) Calendar(_ context.Context, key string, version int) (models.CalendarVersion, error) {
-	return newest(w.calendars, func(v models.CalendarVersion) bool { return v.ID == key && v.Version == version })
-}
-
-func (w *world) CalendarIDs(context.Context) ([]string, error) {
-	var ids []string
-	for _, v := range w.calendars {
-		if !slices.Contains(ids, v.ID) {
-			ids = append(ids, v.ID)
-		}
-	}
-	slices.Sort(ids)
-	return ids, w.broken
-}
-
-func (w *world) CalendarVersions(_ context.Context, key string, _ models.Page) ([]models.CalendarVersion, string, error) {
-	var all []models.CalendarVersion
-	for _, v := range slices.Backward(w.calendars) {
-		if v.ID == key {
-			all = append(all, v)
-		}
-	}
-	return all, "", nil
-}
-
-func (w *world) PublishCalendar(ctx context.Context, v models.CalendarVersion) (models.CalendarVersion, error) {
-	all, _, err := w.CalendarVersions(ctx, v.ID, models.Page{})
-	v.Version = len(all) + 1
-	w.calendars = append(w.calendars, v)
-	return v, err
-}
-
-func (w *world) Notifications(_ context.Context, userID string, unread *bool, p models.Page) ([]models.Notification, string, error) {
-	return listed(w, &w.notes, p, func(n models.Notification) bool {
-		return n.UserID == userID && (unread == nil || *unread == (n.ReadAt == nil))
-	})
-}
-
-func (w *world) MarkRead(_ context.Context, userID, key string, at time.Time) (models.Notification, error) {
-	n, err := read(w, &w.notes, key)
-	if err != nil || n.UserID != userID {
-		return n, errs.New(errs.NotFound, "not_found")
-	}
-	n.ReadAt = &at
-	w.notes.put(key, n)
-	return n, nil
-}
-
-func (w *world) Webhooks(_ context.Context, p models.Page) ([]models.Webhook, string, error) {
-	return listed(w, &w.webhooks, p, nil)
-}
-
-func (w *world) CreateWebhook(_ context.Context, h models.Webhook) (models.Webhook, error) {
-	return create(w, &w.webhooks, h.ID, h)
-}
-
-func (w *world) DeleteWebhook(_ context.Context, key string) error {
-	_, err := read(w, &w.webhooks, key)
-	return err
-}
-
-func (w *world) Claim(_ context.Context, userID, key string, fresh models.IdempotencyRecord) (models.IdempotencyRecord, bool, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if old, ok := w.answers[userID+key]; ok {
-		return old, false, nil
-	}
-	w.answers[userID+key] = fresh
-	return fresh, true, nil
-}
-
-func (w *world) Answer(_ context.Context, userID, key string, rec models.IdempotencyRecord) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.answers[userID+key] = rec
-	return nil
-}
 
 type worldEngine struct{ w *world }
 
@@ -554,6 +309,42 @@ func (noCases) Tasks(context.Context, models.Actor, models.TaskFilter, models.Pa
 
 func (noCases) KnowledgeArticles(context.Context, string, models.Page) ([]models.KnowledgeArticle, string, error) {
 	return nil, "", nil
+}
+
+// noApprovals is a projection without any approval.
+type noApprovals struct{ approvalReader }
+
+type approvalReader interface{ api.Approvals }
+
+func (noApprovals) Approval(context.Context, models.Actor, string) (models.ApprovalRow, error) {
+	return models.ApprovalRow{}, none()
+}
+
+func (noApprovals) Approvals(context.Context, models.Actor, models.ApprovalFilter, models.Page) ([]models.ApprovalRow, string, error) {
+	return nil, "", nil
+}
+
+func (noApprovals) OpenApprovalsOf(context.Context, string) ([]string, error) { return nil, nil }
+
+// noReceptions is a projection without any reception.
+type noReceptions struct{ receptionReader }
+
+type receptionReader interface{ api.Receptions }
+
+func (noReceptions) Reception(context.Context, models.Actor, string) (models.ReceptionRow, error) {
+	return models.ReceptionRow{}, none()
+}
+
+func (noReceptions) Receptions(context.Context, models.Actor, models.ReceptionFilter, models.Page) ([]models.ReceptionRow, string, error) {
+	return nil, "", nil
+}
+
+func (noReceptions) ResourcesByID(context.Context, []string) (map[string]models.Resource, error) {
+	return nil, nil
+}
+
+func (noReceptions) AwayOf(context.Context, []string, models.Slot) (map[string][]models.Slot, error) {
+	return nil, nil
 }
 
 var errSecret = errors.New("pq: password=hunter2 at 10.0.0.7")

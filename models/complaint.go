@@ -71,24 +71,26 @@ type Waiting struct {
 	Chasers      int        `json:"chasers"`
 }
 
-// Transfer is a move of accountability on its way: asked for, then approved by a supervisor, then accepted by the receiver.
+// Transfer is a move of accountability on its way: asked for, then approved, then accepted by the receiver.
 type Transfer struct {
 	ToID       string     `json:"to_id"`
 	AskedBy    string     `json:"asked_by"`
 	Deputy     string     `json:"deputy,omitempty"` // who asked in the place of AskedBy
 	AskedAt    time.Time  `json:"asked_at"`
+	ApprovalID string     `json:"approval_id"`
 	ApprovedBy string     `json:"approved_by,omitempty"`
 	ApprovedAt *time.Time `json:"approved_at,omitempty"`
 }
 
-// ExtensionRequest asks a supervisor for more time on one milestone.
+// ExtensionRequest asks for more time on one milestone.
 type ExtensionRequest struct {
-	Milestone string    `json:"milestone"`
-	By        sla.Span  `json:"by"`
-	Reason    string    `json:"reason"`
-	AskedBy   string    `json:"asked_by"`
-	Deputy    string    `json:"deputy,omitempty"` // who asked in the place of AskedBy
-	AskedAt   time.Time `json:"asked_at"`
+	Milestone  string    `json:"milestone"`
+	By         sla.Span  `json:"by"`
+	Reason     string    `json:"reason"`
+	AskedBy    string    `json:"asked_by"`
+	Deputy     string    `json:"deputy,omitempty"` // who asked in the place of AskedBy
+	AskedAt    time.Time `json:"asked_at"`
+	ApprovalID string    `json:"approval_id"`
 }
 
 // CaseLink ties a case to another.
@@ -123,6 +125,7 @@ const (
 	TaskOpen      TaskState = "open"
 	TaskDone      TaskState = "done"
 	TaskCancelled TaskState = "cancelled"
+	TaskCopy      TaskState = "copy" // nothing to do: a copy for reading
 )
 
 // The kinds of user tasks of a case.
@@ -131,9 +134,7 @@ const (
 	TaskAccept               = "accept"                // take or decline a hand-over
 	TaskAdjudicate           = "adjudicate"            // assign bindingly after too many bounces
 	TaskSupervise            = "supervise"             // a promise was broken: see to it
-	TaskDecideAccountability = "decide_accountability" // approve or refuse a transfer
 	TaskAcceptAccountability = "accept_accountability" // take over accountability
-	TaskDecideExtension      = "decide_extension"      // approve or refuse more time
 	TaskCallBack             = "call_back"             // call a dissatisfied client
 )
 
@@ -200,6 +201,8 @@ type CaseState struct {
 	Merge     *Merge      `json:"merge,omitempty"`
 	Inherited []Inherited `json:"inherited,omitempty"`
 
+	Orders []ApprovalOrder `json:"orders,omitempty"` // of approvals that have not answered
+
 	Seq      int64      `json:"seq"`       // steps so far
 	EventSeq int64      `json:"event_seq"` // timeline events so far
 	Handled  []string   `json:"handled,omitempty"`
@@ -211,6 +214,11 @@ type ComplaintInput struct {
 	CaseID string     `json:"case_id"`
 	State  *CaseState `json:"state,omitempty"`
 	Unsent []int64    `json:"unsent,omitempty"` // steps whose messages have not left yet
+
+	Ordered int64 `json:"ordered,omitempty"` // the last step whose orders were carried out
+
+	// Record begins a case that another process opens; a person's comes with the start as an update.
+	Record *CaseEvent `json:"record,omitempty"`
 }
 
 // ComplaintResult is how a case ended.
@@ -256,6 +264,7 @@ type TimelineEvent struct {
 	Actor      string         `json:"actor"` // user id, or system
 	OnBehalfOf string         `json:"on_behalf_of,omitempty"`
 	Data       map[string]any `json:"data,omitempty"`
+	TraceID    string         `json:"trace_id,omitempty"` // X-Request-ID of the call that caused it; set when read
 }
 
 // Notice is one fact to tell one person; it becomes a notification, and a message on their channels.

@@ -20,11 +20,9 @@ const (
 	ActionPrioritize           CaseAction = "prioritize"
 	ActionEscalate             CaseAction = "escalate"
 	ActionTransfer             CaseAction = "transfer-accountability"
-	ActionDecideTransfer       CaseAction = "decide-transfer"
 	ActionAcceptAccountability CaseAction = "accept-accountability"
 	ActionRefuseAccountability CaseAction = "refuse-accountability"
 	ActionExtend               CaseAction = "extend"
-	ActionDecideExtension      CaseAction = "decide-extension"
 	ActionResolve              CaseAction = "resolve"
 	ActionReopen               CaseAction = "reopen"
 	ActionClose                CaseAction = "close"
@@ -37,6 +35,7 @@ const (
 const (
 	ActionTick       CaseAction = "tick"       // the clock reached the next checkpoint
 	ActionDeactivate CaseAction = "deactivate" // somebody who holds the case left
+	ActionDecided    CaseAction = "decided"    // an approval has answered
 	ActionAdopt      CaseAction = "adopt"      // take over the stored state; changes nothing
 )
 
@@ -101,11 +100,6 @@ type (
 	TransferAccountability struct {
 		ToID   string `json:"to_id"`
 		Reason string `json:"reason"`
-	}
-	// Decide is the data of decide-transfer and decide-extension.
-	Decide struct {
-		Approve bool   `json:"approve"`
-		Comment string `json:"comment,omitempty"`
 	}
 	// Extend is the data of extend; By is written as in policies.
 	Extend struct {

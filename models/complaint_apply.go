@@ -85,6 +85,8 @@ func (t *step) take(old *CaseState, e CaseEvent) error {
 		return errs.New(errs.NotFound, "case.unknown")
 	case e.Action == ActionTick:
 		return t.tick()
+	case e.Action == ActionDecided:
+		return t.bySystem(ruleApproval, t.decided)
 	case e.Action == ActionDeactivate:
 		t.actor = e.Meta.Actor.ID
 		return t.deactivate()
@@ -106,9 +108,9 @@ func caseHandlers() map[CaseAction]func(*step) error {
 		ActionRespond: (*step).respond, ActionAssign: (*step).assign, ActionAccept: (*step).accept, ActionDecline: (*step).decline,
 		ActionAdjudicate: (*step).adjudicate, ActionWait: (*step).wait, ActionResume: (*step).resume,
 		ActionClientMessage: (*step).clientMessage, ActionNote: (*step).note, ActionPrioritize: (*step).prioritize,
-		ActionEscalate: (*step).escalate, ActionTransfer: (*step).transfer, ActionDecideTransfer: (*step).decideTransfer,
+		ActionEscalate: (*step).escalate, ActionTransfer: (*step).transfer,
 		ActionAcceptAccountability: (*step).acceptAccountability, ActionRefuseAccountability: (*step).refuseAccountability,
-		ActionExtend: (*step).extend, ActionDecideExtension: (*step).decideExtension, ActionResolve: (*step).resolve,
+		ActionExtend: (*step).extend, ActionResolve: (*step).resolve,
 		ActionReopen: (*step).reopen, ActionClose: (*step).closeByHand, ActionCancel: (*step).cancel,
 		ActionLink: (*step).link, ActionUnlink: (*step).unlink,
 	}
@@ -121,6 +123,7 @@ func (t *step) finish(old *CaseState) error {
 		return err
 	}
 	s.Seq++
+	t.dropped()
 	s.UpdatedAt = t.at
 	if t.RequestID != "" {
 		s.Handled = append(s.Handled, t.RequestID)
@@ -361,7 +364,7 @@ func (s *CaseState) current(name string) int {
 func (s *CaseState) clone() CaseState {
 	c := *s
 	c.Promises, c.Tasks, c.Links = slices.Clone(s.Promises), slices.Clone(s.Tasks), slices.Clone(s.Links)
-	c.Inherited, c.Handled = slices.Clone(s.Inherited), slices.Clone(s.Handled)
+	c.Inherited, c.Handled, c.Orders = slices.Clone(s.Inherited), slices.Clone(s.Handled), slices.Clone(s.Orders)
 	if s.Offer != nil {
 		o := *s.Offer
 		c.Offer = &o

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
@@ -175,7 +176,7 @@ func (t *step) escalate() error {
 	return nil
 }
 
-// extend asks a supervisor for more time; the promise runs on until then.
+// extend asks for an approval of more time; the promise runs on until then.
 func (t *step) extend() error {
 	c, err := decode[Extend](t)
 	if err != nil {
@@ -194,35 +195,13 @@ func (t *step) extend() error {
 	case len(t.s.Promises[i].Extensions) >= t.rules.Policy.Document().Extension.Max:
 		return errs.New(errs.Conflict, "case.extended_enough", "milestone", c.Milestone)
 	}
-	t.s.Extension = &ExtensionRequest{Milestone: c.Milestone, By: by, Reason: c.Reason, AskedBy: t.me.ID, Deputy: t.deputy(), AskedAt: t.at}
-	t.event("extension_asked", map[string]any{"milestone": c.Milestone, "by": c.By, "reason": c.Reason})
-	return t.askDecision(TaskDecideExtension, "extension_asked", c.Reason, t.s.Extension.interested())
-}
-
-func (t *step) decideExtension() error {
-	c, err := decode[Decide](t)
-	if err != nil {
-		return err
-	}
-	asked := *t.s.Extension
-	t.s.Extension = nil
-	t.settle(TaskDone, kinds(TaskDecideExtension))
-	data := map[string]any{"milestone": asked.Milestone, "by": asked.By.String(), "comment": c.Comment}
-	if !c.Approve {
-		t.event("extension_refused", data)
-		t.notify("extension_refused", []string{asked.AskedBy}, "milestone", asked.Milestone, "comment", c.Comment)
-		return nil
-	}
-	t.event("extension_approved", data)
-	if i := t.s.current(asked.Milestone); i >= 0 && t.s.Promises[i].Open() {
-		p, effects, err := t.s.Promises[i].Extend(asked.By, asked.AskedAt, t.at, asked.Reason, t.rulesOf(t.s.Promises[i]))
-		if err != nil {
-			return err
-		}
-		t.s.Promises[i] = p
-		t.tell(effects)
-	}
-	t.notify("extension_approved", []string{asked.AskedBy}, "milestone", asked.Milestone, "comment", c.Comment)
+	asked := ExtensionRequest{Milestone: c.Milestone, By: by, Reason: c.Reason, AskedBy: t.me.ID, Deputy: t.deputy(), AskedAt: t.at}
+	asked.ApprovalID = t.ask(ApproveExtension, cmp.Or(t.rules.Policy.Document().Extension.Chain, ChainExtension), []string{asked.Deputy}, ApprovalFacts{
+		Texts:   map[string]string{"case.accountable_id": t.s.AccountableID, "extension.milestone": c.Milestone},
+		Numbers: map[string]int64{"extension.count": int64(len(t.s.Promises[i].Extensions))},
+	})
+	t.s.Extension = &asked
+	t.event("extension_asked", map[string]any{"milestone": c.Milestone, "by": c.By, "reason": c.Reason, "approval_id": asked.ApprovalID})
 	return nil
 }
 
@@ -251,7 +230,7 @@ func (t *step) settleCase(r CaseResolution) error {
 	t.s.Offer, t.s.Adjudicating, t.s.Extension = nil, false, nil
 	t.event("resolved", map[string]any{"resolution": r.Resolution, "root_cause": r.RootCause, "confirm_by": confirm})
 	t.settle(TaskDone, kinds(TaskHandle, TaskCallBack))
-	t.settle(TaskCancelled, kinds(TaskAccept, TaskAdjudicate, TaskSupervise, TaskDecideExtension))
+	t.settle(TaskCancelled, kinds(TaskAccept, TaskAdjudicate, TaskSupervise))
 	for _, event := range []string{"responded", "resolved"} { // an answer that solves the matter is an answer
 		if err := t.stop(event); err != nil {
 			return err

@@ -111,7 +111,7 @@ func (t *step) adjudicate() error {
 	return nil
 }
 
-// transfer asks the supervisor to move accountability; it moves only when approved and then accepted.
+// transfer asks for an approval to move accountability; it moves only when approved and then accepted.
 func (t *step) transfer() error {
 	c, err := decode[TransferAccountability](t)
 	if err != nil {
@@ -123,50 +123,22 @@ func (t *step) transfer() error {
 	if c.ToID == t.s.AccountableID {
 		return errs.New(errs.Conflict, "case.already_accountable")
 	}
-	t.s.Transfer = &Transfer{ToID: c.ToID, AskedBy: t.me.ID, Deputy: t.deputy(), AskedAt: t.at}
-	t.event("accountability_transfer_asked", map[string]any{"to_id": c.ToID, "reason": c.Reason})
-	return t.askDecision(TaskDecideAccountability, "transfer_asked", c.Reason, t.s.Transfer.interested())
-}
-
-// askDecision gives a supervisor's decision to the nearest person up the line who is not interested in it.
-func (t *step) askDecision(task, kind, reason string, interested []string) error {
-	decider := t.decider(t.rules.Org.Supervisor(t.s.AccountableID), interested)
-	if decider == "" {
-		return errs.New(errs.Conflict, "case.nobody_decides")
-	}
-	t.open(task, decider, "", nil, "rule", "supervisor_decides", "reason", reason)
-	t.notify(kind, []string{decider}, "reason", reason)
-	return nil
-}
-
-// decider is the user, or else the nearest person above them who is not interested. Empty when there is nobody.
-func (t *step) decider(userID string, interested []string) string {
-	for userID != "" && oneOf(userID, interested...) {
-		userID = t.rules.Org.Manager(userID)
-	}
-	return userID
-}
-
-func (t *step) decideTransfer() error {
-	c, err := decode[Decide](t)
-	if err != nil {
-		return err
-	}
-	asked := *t.s.Transfer
-	t.settle(TaskDone, kinds(TaskDecideAccountability))
-	data := map[string]any{"to_id": asked.ToID, "comment": c.Comment}
-	if !c.Approve {
-		t.s.Transfer = nil
-		t.event("accountability_transfer_refused", data)
-		t.notify("transfer_refused", []string{asked.AskedBy}, "comment", c.Comment)
-		return nil
-	}
-	asked.ApprovedBy, asked.ApprovedAt = t.me.ID, &t.at
+	asked := Transfer{ToID: c.ToID, AskedBy: t.me.ID, Deputy: t.deputy(), AskedAt: t.at}
+	asked.ApprovalID = t.ask(ApproveTransfer, ChainTransfer, []string{asked.ToID, asked.Deputy}, ApprovalFacts{
+		Texts: map[string]string{"transfer.from_id": t.s.AccountableID, "transfer.to_id": c.ToID},
+		Lists: map[string][]string{"transfer.to_roles": rolesOf(t.rules.Org.Users[c.ToID])},
+	})
 	t.s.Transfer = &asked
-	t.event("accountability_transfer_approved", data)
-	t.open(TaskAcceptAccountability, asked.ToID, "", nil, "rule", "transfer_approved", "by", t.me.ID)
-	t.notify("transfer_approved", []string{asked.ToID, asked.AskedBy}, "comment", c.Comment)
+	t.event("accountability_transfer_asked", map[string]any{"to_id": c.ToID, "reason": c.Reason, "approval_id": asked.ApprovalID})
 	return nil
+}
+
+func rolesOf(u OrgUser) []string {
+	names := make([]string, len(u.Roles))
+	for i, r := range u.Roles {
+		names[i] = string(r)
+	}
+	return names
 }
 
 func (t *step) acceptAccountability() error {
@@ -227,7 +199,7 @@ func (t *step) inherit(leaver, heir string) error {
 		}
 		if to := s.Transfer; to != nil && (to.ToID == leaver || to.ToID == heir && s.AccountableID == leaver) {
 			s.Transfer = nil
-			t.settle(TaskCancelled, kinds(TaskDecideAccountability, TaskAcceptAccountability))
+			t.settle(TaskCancelled, kinds(TaskAcceptAccountability))
 			t.event("accountability_transfer_refused", map[string]any{"to_id": to.ToID, "reason": "left"})
 		}
 		if s.AccountableID == leaver {
@@ -241,25 +213,10 @@ func (t *step) inherit(leaver, heir string) error {
 		for _, task := range slices.Clone(s.Tasks) { // decisions and supervision that waited for the leaver wait for the heir
 			if task.UserID == leaver {
 				t.settle(TaskCancelled, func(o Task) bool { return o.ID == task.ID })
-				t.open(task.Kind, t.successor(task.Kind, heir), "", task.DueAt, "rule", ruleLeaver, "from", leaver)
+				t.open(task.Kind, heir, "", task.DueAt, "rule", ruleLeaver, "from", leaver)
 			}
 		}
 		t.notify("case_inherited", []string{heir}, "leaver", leaver)
 		return nil
 	})
-}
-
-// successor is who takes over a leaver's task: the heir, but for a decision that would be on the heir's own request.
-func (t *step) successor(kind, heir string) string {
-	var interested []string
-	switch {
-	case kind == TaskDecideAccountability && t.s.Transfer != nil:
-		interested = t.s.Transfer.interested()
-	case kind == TaskDecideExtension && t.s.Extension != nil:
-		interested = t.s.Extension.interested()
-	}
-	if to := t.decider(heir, interested); to != "" {
-		return to
-	}
-	return heir // nobody stands above: anybody who oversees cases may decide
 }

@@ -3,71 +3,26 @@ package models_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
-	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/testkit/sample"
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// company is two teams with their supervisors, a manager and a director above them, and an account manager.
-func company() *models.Org {
-	user := func(id, team, manager string, roles ...models.Role) models.OrgUser {
-		return models.OrgUser{ID: id, Username: id, TeamID: team, ManagerID: manager, Active: true, Roles: roles}
-	}
-	o := &models.Org{Users: map[string]models.OrgUser{}, Teams: map[string]models.OrgTeam{
-		"hotline":    {ID: "hotline", Name: "hotline", SupervisorID: "sup1"},
-		"backoffice": {ID: "backoffice", Name: "backoffice", SupervisorID: "sup2"},
-	}}
-	for _, u := range []models.OrgUser{
-		user("ann", "hotline", "sup1", models.RoleServiceAgent), user("ben", "hotline", "sup1", models.RoleServiceAgent),
-		user("dan", "backoffice", "sup2", models.RoleServiceAgent),
-		user("sup1", "hotline", "mia", models.RoleSupervisor), user("sup2", "backoffice", "mia", models.RoleSupervisor),
-		user("mia", "", "zoe", models.RoleManager), user("zoe", "", "", models.RoleDirector),
-		user("amy", "", "mia", models.RoleAccountManager), user("otto", "", "zoe", models.RoleAuditor),
-	} {
-		o.Users[u.ID] = u
-	}
-	return o
-}
-
-func actor(o *models.Org, id string) models.Actor {
-	u := o.Users[id]
-	p := models.Person{ID: id, TeamID: u.TeamID, Roles: u.Roles}
-	for _, t := range []string{"hotline", "backoffice"} {
-		if o.Teams[t].SupervisorID == id {
-			p.Supervises = append(p.Supervises, t)
-		}
-	}
-	return models.Actor{Person: p}
-}
-
-func rules(tb testing.TB, o *models.Org) models.CaseRules {
-	tb.Helper()
-	body, err := os.ReadFile("../policies/sla/default.yaml")
-	require.NoError(tb, err)
-	doc, faults := policy.ParseSLA(body)
-	require.Empty(tb, faults)
-	compiled, err := policy.CompileSLA(doc)
-	require.NoError(tb, err)
-	body, err = os.ReadFile("../policies/calendars/cn.yaml")
-	require.NoError(tb, err)
-	var cn calendar.Document
-	require.NoError(tb, yaml.Unmarshal(body, &cn))
-	cn.Version = 1
-	cal, err := calendar.New(cn)
-	require.NoError(tb, err)
-	return models.CaseRules{Policy: compiled, PolicyVersion: 1, Calendar: cal, Org: o}
-}
+// The company, the rules and the day of these tests.
+var (
+	company = sample.Company
+	actor   = sample.Actor
+	rules   = sample.CaseRules
+	monday  = sample.Monday
+)
 
 func event(tb testing.TB, a models.Actor, action models.CaseAction, data any) models.CaseEvent {
 	tb.Helper()
@@ -85,9 +40,6 @@ func newCase(tb testing.TB, r models.CaseRules, first string, at time.Time) mode
 	require.NoError(tb, err)
 	return step
 }
-
-// monday is a working Monday at nine in Shanghai.
-var monday = time.Date(2026, 3, 9, 1, 0, 0, 0, time.UTC)
 
 // life follows the steps of one case and holds the laws that every reachable history must keep.
 type life struct {
@@ -175,15 +127,14 @@ func payloads(t *rapid.T, s models.CaseState, at time.Time) map[models.CaseActio
 		wait.Until = at.Add(time.Duration(rapid.IntRange(1, 100).Draw(t, "hours")) * time.Hour).Format(time.RFC3339)
 	}
 	level := rapid.SampledFrom([]string{"low", "medium", "high"})
-	decide := models.Decide{Approve: rapid.Bool().Draw(t, "approve")}
 	return map[models.CaseAction]any{
 		models.ActionRespond: models.Respond{Message: "hello"}, models.ActionAssign: assign, models.ActionAccept: nil, models.ActionDecline: because,
 		models.ActionAdjudicate: models.Adjudicate{AssigneeID: other(""), Reason: "so be it"}, models.ActionWait: wait, models.ActionResume: nil,
 		models.ActionClientMessage: models.Note{Text: "still dark"}, models.ActionNote: models.Note{Text: "n", Visibility: "internal"},
 		models.ActionPrioritize: models.Prioritize{Impact: level.Draw(t, "impact"), Urgency: level.Draw(t, "urgency"), Reason: "judged anew"},
 		models.ActionEscalate:   because, models.ActionTransfer: models.TransferAccountability{ToID: other(s.AccountableID), Reason: "holiday"},
-		models.ActionDecideTransfer: decide, models.ActionAcceptAccountability: nil, models.ActionRefuseAccountability: because,
-		models.ActionExtend: models.Extend{Milestone: "resolution", By: "2h", Reason: "spare part"}, models.ActionDecideExtension: decide,
+		models.ActionAcceptAccountability: nil, models.ActionRefuseAccountability: because,
+		models.ActionExtend:  models.Extend{Milestone: "resolution", By: "2h", Reason: "spare part"},
 		models.ActionResolve: models.Resolve{Resolution: "lamp changed"}, models.ActionReopen: because, models.ActionClose: because,
 		models.ActionCancel: because, models.ActionLink: models.Link{CaseID: id.New(id.Case), Kind: models.LinkRelated},
 		models.ActionUnlink: models.Unlink{CaseID: linkOf(s)},
@@ -195,6 +146,28 @@ func linkOf(s models.CaseState) string {
 		return "none"
 	}
 	return s.Links[0].CaseID
+}
+
+// decide lets approvals answer now and then: an open one as it likes, one that is to be withdrawn as withdrawn or, when the
+// words crossed, as it likes.
+func (l *life) decide(t *rapid.T, at time.Time, r models.CaseRules) {
+	for _, o := range slices.Clone(l.state.Orders) {
+		if l.state.Over(at) || !rapid.Bool().Draw(t, "approval answers") {
+			continue
+		}
+		outcome := rapid.SampledFrom([]models.ApprovalOutcome{
+			models.OutcomeApproved, models.OutcomeRejected, models.OutcomeWithdrawn, models.OutcomeReturned,
+		}).Draw(t, "outcome")
+		step, err := models.ApplyCase(&l.state, models.CaseDecided(models.ApprovalDecided{ApprovalID: o.ID, Outcome: outcome, ByID: "sup1"}), at, r)
+		require.NoError(t, err)
+		l.follow(t, step)
+		answered := !slices.ContainsFunc(l.state.Orders, func(left models.ApprovalOrder) bool { return left.ID == o.ID })
+		require.Equal(t, outcome != models.OutcomeReturned, answered, "an order stays until the approval has answered")
+	}
+	for _, o := range l.state.Orders {
+		wanted := l.state.Transfer != nil && l.state.Transfer.ApprovalID == o.ID || l.state.Extension != nil && l.state.Extension.ApprovalID == o.ID
+		require.Equal(t, wanted, o.Verb == models.ApprovalStart, "what is given up is withdrawn")
+	}
 }
 
 // TestCaseLaws lets random people press random buttons at random times, thousands of steps in all.
@@ -210,6 +183,7 @@ func TestCaseLaws(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			at = at.Add(time.Duration(rapid.IntRange(0, 5*3600).Draw(rt, "pause")) * time.Second)
 			l.tick(rt, at, r)
+			l.decide(rt, at, r)
 			before, _ := json.Marshal(l.state)
 			who := rapid.SampledFrom(everybody).Draw(rt, "who")
 			action := rapid.SampledFrom(models.CaseActions()).Draw(rt, "action")

@@ -15,7 +15,7 @@ const (
 	whoHandler     caseWho = "handler"
 	whoAccountable caseWho = "accountable"
 	whoSupervisor  caseWho = "supervisor"  // of either's team, or higher
-	whoOffered     caseWho = "offered"     // the person or a member of the team that the hand-over was offered to
+	whoOffered     caseWho = "offered"     // the person, or a member of the team, that the hand-over was offered to; never who has the case
 	whoReceiver    caseWho = "receiver"    // of an approved transfer of accountability
 	whoParticipant caseWho = "participant" // anybody who takes part in cases and may see this one
 )
@@ -30,7 +30,8 @@ func (w caseWho) is(p Person, s *CaseState) bool {
 	case whoSupervisor:
 		return p.May(PermCaseOversee) || p.May(PermCaseSupervise) && (p.Leads(s.TeamID) || p.Leads(s.AccountableTeamID))
 	case whoOffered:
-		return s.Offer != nil && (p.ID == s.Offer.ToID || p.TeamID != "" && p.TeamID == s.Offer.TeamID && p.May(PermCaseWork))
+		// A handler who took or gave back what they offered themselves would set, or count, bounces that were none (C-02).
+		return s.Offer != nil && p.ID != s.AssigneeID && (p.ID == s.Offer.ToID || p.TeamID != "" && p.TeamID == s.Offer.TeamID && p.May(PermCaseWork))
 	case whoReceiver:
 		return s.Transfer != nil && p.ID == s.Transfer.ToID
 	default:
@@ -71,9 +72,7 @@ var caseRules = []caseRule{
 	{ActionPrioritize, working, nil, chief},
 	{ActionAdjudicate, working, nil, chief},
 	{ActionExtend, working, func(s *CaseState) bool { return s.Extension == nil }, doers},
-	{ActionDecideExtension, working, func(s *CaseState) bool { return s.Extension != nil }, chief},
 	{ActionTransfer, living, func(s *CaseState) bool { return s.Transfer == nil }, []caseWho{whoAccountable, whoSupervisor}},
-	{ActionDecideTransfer, living, func(s *CaseState) bool { return s.Transfer != nil && s.Transfer.ApprovedAt == nil }, chief},
 	{ActionAcceptAccountability, living, transferApproved, []caseWho{whoReceiver}},
 	{ActionRefuseAccountability, living, transferApproved, []caseWho{whoReceiver}},
 	{ActionClose, []CaseStatus{CaseResolved}, nil, chief},
@@ -96,6 +95,13 @@ func CaseActions() []CaseAction {
 	return names
 }
 
+// Related reports whether only people who stand in a relation to a case may take the action. They may see the case, so that
+// the row rule need not be asked before the process decides.
+func (a CaseAction) Related() bool {
+	i := slices.IndexFunc(caseRules, func(r caseRule) bool { return r.action == a })
+	return i >= 0 && !slices.Contains(caseRules[i].who, whoParticipant)
+}
+
 // Over reports whether nothing can happen to the case any more at the given instant.
 func (s *CaseState) Over(at time.Time) bool {
 	return s.Status == CaseCancelled || s.Status == CaseClosed && (s.ReopenUntil == nil || !at.Before(*s.ReopenUntil))
@@ -108,31 +114,12 @@ func (r caseRule) legal(s *CaseState) bool {
 // permitted returns for whom the actor may take the action: their own id, or else the first person whose deputy they are.
 func (r caseRule) permitted(s *CaseState, actor Actor) (Person, bool) {
 	for _, p := range append([]Person{actor.Person}, actor.ActsFor...) {
-		if slices.ContainsFunc(r.who, func(w caseWho) bool { return w.is(p, s) }) && !r.ownRequest(s, actor, p) {
+		if slices.ContainsFunc(r.who, func(w caseWho) bool { return w.is(p, s) }) {
 			return p, true
 		}
 	}
 	return Person{}, false
 }
-
-// ownRequest reports whether the decision would be on one's own request, or in favour of oneself, in whatever guise: as a
-// deputy of who asked, by a deputy of one's own, or having asked as a deputy.
-func (r caseRule) ownRequest(s *CaseState, actor Actor, p Person) bool {
-	var barred []string
-	switch r.action {
-	case ActionDecideTransfer:
-		barred = s.Transfer.interested()
-	case ActionDecideExtension:
-		barred = s.Extension.interested()
-	}
-	return oneOf(actor.ID, barred...) || oneOf(p.ID, barred...)
-}
-
-// interested lists those who may not decide on the transfer: who asked, in whoever's place, and who would get it.
-func (t *Transfer) interested() []string { return []string{t.AskedBy, t.Deputy, t.ToID} }
-
-// interested lists those who may not decide on the extension: who asked, in whoever's place.
-func (x *ExtensionRequest) interested() []string { return []string{x.AskedBy, x.Deputy} }
 
 func oneOf(id string, ids ...string) bool { return slices.Contains(ids, id) }
 

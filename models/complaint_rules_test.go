@@ -17,6 +17,7 @@ var matters = map[string]func(*models.CaseState){
 	"nothing":          func(*models.CaseState) {},
 	"offer to ben":     func(s *models.CaseState) { s.Offer = &models.Offer{ToID: "ben"} },
 	"offer to hotline": func(s *models.CaseState) { s.Offer = &models.Offer{TeamID: "hotline"} },
+	"offer to dan's":   func(s *models.CaseState) { s.Offer = &models.Offer{TeamID: "backoffice"} },
 	"adjudication":     func(s *models.CaseState) { s.Adjudicating = true },
 	"extension": func(s *models.CaseState) {
 		s.Extension = &models.ExtensionRequest{Milestone: "resolution", AskedBy: "dan"}
@@ -47,17 +48,17 @@ var whoMayDoWhat = []struct {
 	{models.ActionDecline, "open in_progress waiting_customer", "offer to ben", "ben"},
 	{models.ActionAccept, "open in_progress waiting_customer", "offer to hotline", "ann ben sup1"},
 	{models.ActionDecline, "open in_progress waiting_customer", "offer to hotline", "ann ben sup1"},
+	{models.ActionAccept, "open in_progress waiting_customer", "offer to dan's", "sup2"},
+	{models.ActionDecline, "open in_progress waiting_customer", "offer to dan's", "sup2"},
 	{models.ActionPrioritize, "open in_progress waiting_customer", "", "sup1 sup2 mia zoe"},
 	{models.ActionCancel, "open in_progress waiting_customer", "", "sup1 sup2 mia zoe"},
 	{models.ActionAdjudicate, "open in_progress waiting_customer", "", "sup1 sup2 mia zoe"},
 	{models.ActionClose, "resolved", "", "sup1 sup2 mia zoe"},
 	{models.ActionEscalate, "open in_progress waiting_customer", "", "dan ann sup1 sup2 mia zoe"},
 	{models.ActionTransfer, "open in_progress waiting_customer resolved", "not transfer, approved transfer", "ann sup1 sup2 mia zoe"},
-	{models.ActionDecideTransfer, "open in_progress waiting_customer resolved", "transfer", "sup1 sup2 mia zoe"},
 	{models.ActionAcceptAccountability, "open in_progress waiting_customer resolved", "approved transfer", "amy"},
 	{models.ActionRefuseAccountability, "open in_progress waiting_customer resolved", "approved transfer", "amy"},
 	{models.ActionExtend, "open in_progress waiting_customer", "not extension", "dan ann"},
-	{models.ActionDecideExtension, "open in_progress waiting_customer", "extension", "sup1 sup2 mia zoe"},
 	{models.ActionClientMessage, "open in_progress waiting_customer resolved", "", "ann ben dan sup1 sup2 sup3 mia zoe amy"},
 	{models.ActionReopen, "resolved closed", "", "ann ben dan sup1 sup2 sup3 mia zoe amy"},
 	{models.ActionLink, "open in_progress waiting_customer resolved closed", "", "dan ann sup1 sup2 mia zoe"},
@@ -190,63 +191,4 @@ func TestDeputy_is_recorded_as_B_for_A(t *testing.T) {
 	step, err = models.ApplyCase(&offer.State, event(t, deputy, models.ActionAccept, nil), monday.Add(2*time.Minute), r)
 	require.NoError(t, err)
 	require.Equal(t, "ben", step.State.AssigneeID, "the case is ben's, who was asked")
-}
-
-// TestNobody_decides_on_their_own_request in any disguise: as a deputy of who asked, by a deputy of one's own, or having
-// asked as somebody's deputy.
-func TestNobody_decides_on_their_own_request(t *testing.T) {
-	t.Parallel()
-	o := company()
-	r := rules(t, o)
-	as := func(who string, actsFor ...string) models.Actor {
-		a := actor(o, who)
-		for _, p := range actsFor {
-			a.ActsFor = append(a.ActsFor, actor(o, p).Person)
-		}
-		return a
-	}
-	requests := map[models.CaseAction]struct {
-		ask  any
-		then models.CaseAction
-	}{
-		models.ActionExtend:   {models.Extend{Milestone: "resolution", By: "1h", Reason: "r"}, models.ActionDecideExtension},
-		models.ActionTransfer: {models.TransferAccountability{ToID: "dan", Reason: "r"}, models.ActionDecideTransfer},
-	}
-	for action, request := range requests {
-		for name, c := range map[string]struct {
-			first         string
-			asks, decides models.Actor
-			ok            bool
-		}{
-			"another supervisor decides":               {first: "ann", asks: as("ann"), decides: as("sup1"), ok: true},
-			"a deputy of another supervisor decides":   {first: "ann", asks: as("ann"), decides: as("ben", "sup1"), ok: true},
-			"in person":                                {first: "sup1", asks: as("sup1"), decides: as("sup1")},
-			"as deputy of who may decide":              {first: "ann", asks: as("ann"), decides: as("ann", "sup1")},
-			"by one's own deputy":                      {first: "sup1", asks: as("sup1"), decides: as("ben", "sup1")},
-			"asked as a deputy, decided in person":     {first: "ann", asks: as("sup1", "ann"), decides: as("sup1")},
-			"asked as a deputy, decided by a deputy":   {first: "ann", asks: as("ben", "ann"), decides: as("ben", "sup1")},
-			"asked by a deputy, decided by the person": {first: "sup1", asks: as("ben", "sup1"), decides: as("sup1")},
-		} {
-			s := newCase(t, r, c.first, monday).State
-			asked, err := models.ApplyCase(&s, event(t, c.asks, action, request.ask), monday.Add(time.Minute), r)
-			require.NoError(t, err, "%s: %s", action, name)
-			for _, task := range asked.Tasks {
-				require.NotContains(t, []string{c.asks.ID, asked.State.AccountableID, "dan"}, task.UserID, "%s: %s: the task is for somebody else", action, name)
-			}
-			_, err = models.ApplyCase(&asked.State, event(t, c.decides, request.then, models.Decide{Approve: true}), monday.Add(2*time.Minute), r)
-			if c.ok {
-				require.NoError(t, err, "%s: %s", action, name)
-			} else {
-				require.Equal(t, errs.Forbidden, errs.CodeOf(err), "%s: %s", action, name)
-			}
-		}
-	}
-	for _, favoured := range []models.Actor{as("sup1"), as("ben", "sup1")} {
-		s := newCase(t, r, "ann", monday).State
-		asked, err := models.ApplyCase(&s, event(t, as("ann"), models.ActionTransfer, models.TransferAccountability{ToID: "sup1", Reason: "r"}), monday.Add(time.Minute), r)
-		require.NoError(t, err)
-		require.Equal(t, "mia", asked.Tasks[0].UserID, "whom it favours is passed over")
-		_, err = models.ApplyCase(&asked.State, event(t, favoured, models.ActionDecideTransfer, models.Decide{Approve: true}), monday.Add(2*time.Minute), r)
-		require.Equal(t, errs.Forbidden, errs.CodeOf(err), "nobody approves what is in their own favour")
-	}
 }

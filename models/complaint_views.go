@@ -60,14 +60,16 @@ type TaskFilter struct {
 	DueBefore *time.Time
 }
 
-// TaskRow is a user task as the projection has it, with its case.
+// TaskRow is a user task as the projection has it, with what it belongs to.
 type TaskRow struct {
 	Task
 	Process   string
 	SubjectID string
-	Number    string    // of the case
-	Subject   string    // of the case
-	Case      CaseState // for the actions that the reader may take
+	Number    string          // of the subject
+	Subject   string          // what the subject is called
+	Case      *CaseState      // for the actions that the reader may take: of a task of the complaint process
+	Approval  *ApprovalState  // of a task of an approval
+	Reception *ReceptionState // of a task of the reception process
 }
 
 // KnowledgeArticle is a solution worth keeping, drafted from a resolved case (C-41).

@@ -58,6 +58,12 @@ func (Delivery) TableName() string { return "deliveries" }
 // NoticeWarned is the kind of notice whose messages to one person are bundled.
 const NoticeWarned = "milestone_warned"
 
+// The kinds of messages that bring an entry into somebody's diary, or take it out.
+const (
+	NoticeInvitation = "reception_invitation"
+	NoticeUninvited  = "reception_uninvited"
+)
+
 // NotificationTaskQueue is where messages leave the product: its rate is limited, and a slow mail server stalls nothing else.
 const NotificationTaskQueue = "mcrflow-notifications"
 

@@ -43,7 +43,8 @@ type Team struct {
 // TableName is the table of Team.
 func (Team) TableName() string { return "teams" }
 
-// Deputy is a user's rule: within the window, DeputyID may do what UserID may, in the named processes (all when empty).
+// Deputy is a user's rule: within the window, DeputyID may do what UserID may, in the named processes (all when empty) and,
+// where a request has an amount, up to MaxAmount.
 type Deputy struct {
 	ID        string    `gorm:"column:id;primaryKey"`
 	UserID    string    `gorm:"column:user_id"`
@@ -51,6 +52,7 @@ type Deputy struct {
 	From      time.Time `gorm:"column:valid_from"`
 	Until     time.Time `gorm:"column:valid_until"`
 	Processes []string  `gorm:"column:processes;serializer:json"`
+	MaxAmount *int64    `gorm:"column:max_amount"` // of what may be decided on, in minor units; nil: any
 	CreatedBy string    `gorm:"column:created_by"`
 	CreatedAt time.Time `gorm:"column:created_at"`
 }
@@ -114,6 +116,7 @@ type PolicyVersion struct {
 	Note        string    `gorm:"column:note"`
 	PublishedBy string    `gorm:"column:published_by"`
 	PublishedAt time.Time `gorm:"column:published_at"`
+	CommandID   *string   `gorm:"column:command_id"` // the request that published it; nil: shipped
 }
 
 // TableName is the table of PolicyVersion.
@@ -133,6 +136,7 @@ func (CalendarVersion) TableName() string { return "calendar_versions" }
 
 // Page asks for at most Limit rows after the cursor; an empty cursor is the first page.
 type Page struct {
-	Limit  int
-	Cursor string
+	Limit    int
+	Cursor   string
+	Estimate *int64 // where a list puts about how many rows it has on all pages; nil: nobody asks
 }

@@ -1,5 +1,7 @@
 package models
 
+import "time"
+
 // Principal is the caller of a request as the store knows them at this moment. It is shared between requests: read it,
 // never write to it.
 type Principal struct {
@@ -23,6 +25,19 @@ type ClientFilter struct {
 	Region           string
 	AccountManagerID string
 	Status           string
+}
+
+// ResourceFilter narrows a list of resources; zero fields do not.
+type ResourceFilter struct {
+	Kind   ResourceKind
+	Active *bool
+}
+
+// BudgetFilter narrows a list of budgets; zero fields do not.
+type BudgetFilter struct {
+	TeamID   string
+	CostType CostType
+	On       *time.Time // a date within the period, as midnight in UTC
 }
 
 // IdempotencyRecord is what is kept of a POST with an Idempotency-Key.

@@ -25,46 +25,59 @@ type Permission string
 
 // The permissions.
 const (
-	PermCaseCreate     Permission = "case.create"
-	PermCaseReadAll    Permission = "case.read_all"  // every case, not only one's own and one's team's
-	PermCaseWork       Permission = "case.work"      // take part in cases: the case itself says who may do what
-	PermCaseSupervise  Permission = "case.supervise" // what a supervisor may do, in the teams one supervises
-	PermCaseOversee    Permission = "case.oversee"   // what a supervisor may do, in every team
-	PermClientRead     Permission = "client.read"
-	PermClientWrite    Permission = "client.write"
-	PermPeopleRead     Permission = "people.read"
-	PermPeopleWrite    Permission = "people.write"
-	PermTokenCreate    Permission = "token.create"
-	PermDeputyOwn      Permission = "deputy.own" // name one's own deputies
-	PermDeputyAny      Permission = "deputy.any"
-	PermPolicyRead     Permission = "policy.read"
-	PermPolicyPublish  Permission = "policy.publish"
-	PermKnowledgeRead  Permission = "knowledge.read"
-	PermWebhookManage  Permission = "webhook.manage"
-	PermCodecUse       Permission = "codec.use" // read payloads in the engine's UI in clear
-	PermNotificationMe Permission = "notification.own"
+	PermCaseCreate       Permission = "case.create"
+	PermCaseReadAll      Permission = "case.read_all"  // every case, not only one's own and one's team's
+	PermCaseWork         Permission = "case.work"      // take part in cases: the case itself says who may do what
+	PermCaseSupervise    Permission = "case.supervise" // what a supervisor may do, in the teams one supervises
+	PermCaseOversee      Permission = "case.oversee"   // what a supervisor may do, in every team
+	PermClientRead       Permission = "client.read"
+	PermReceptionCreate  Permission = "reception.create"
+	PermReceptionReadAll Permission = "reception.read_all" // every reception, not only those one has a part in
+	PermReceptionPrepare Permission = "reception.prepare"  // the reception desk: prepare and receive
+	PermReceptionOversee Permission = "reception.oversee"  // what the head of the reception desk may do
+	PermReceptionPay     Permission = "reception.pay"      // check and pay expense claims
+	PermClientWrite      Permission = "client.write"
+	PermPeopleRead       Permission = "people.read"
+	PermPeopleWrite      Permission = "people.write"
+	PermTokenCreate      Permission = "token.create"
+	PermDeputyOwn        Permission = "deputy.own" // name one's own deputies
+	PermDeputyAny        Permission = "deputy.any"
+	PermPolicyRead       Permission = "policy.read"
+	PermPolicyPublish    Permission = "policy.publish"
+	PermKnowledgeRead    Permission = "knowledge.read"
+	PermWebhookManage    Permission = "webhook.manage"
+	PermCodecUse         Permission = "codec.use" // read payloads in the engine's UI in clear
+	PermNotificationMe   Permission = "notification.own"
+	PermResourceRead     Permission = "resource.read"   // what there is, and when it is free or busy
+	PermResourceManage   Permission = "resource.manage" // the resource library
+	PermBookingRead      Permission = "booking.read"    // for whom something is booked
+	PermBudgetRead       Permission = "budget.read"
+	PermBudgetManage     Permission = "budget.manage"
 )
 
 // everyone is what each person with a login may do.
-var everyone = []Permission{PermPeopleRead, PermClientRead, PermPolicyRead, PermKnowledgeRead, PermNotificationMe}
+var everyone = []Permission{PermPeopleRead, PermClientRead, PermPolicyRead, PermKnowledgeRead, PermNotificationMe, PermResourceRead}
 
 // worker is what each person who takes part in cases may do.
-var worker = append(slices.Clone(everyone), PermCaseCreate, PermCaseWork, PermDeputyOwn)
+var worker = append(slices.Clone(everyone), PermCaseCreate, PermCaseWork, PermDeputyOwn, PermReceptionCreate)
 
 // permissions is the role table: the one place that says which role may do what.
 var permissions = map[Role][]Permission{
 	RoleStaff:          worker,
 	RoleAccountManager: append(slices.Clone(worker), PermClientWrite),
-	RoleReceptionClerk: worker,
+	RoleReceptionClerk: append(slices.Clone(worker), PermResourceManage, PermBookingRead, PermReceptionReadAll, PermReceptionPrepare),
 	RoleServiceAgent:   worker,
-	RoleFinance:        worker,
+	RoleFinance:        append(slices.Clone(worker), PermBudgetRead, PermBudgetManage, PermReceptionReadAll, PermReceptionPay),
 	RoleSupervisor:     append(slices.Clone(worker), PermCaseSupervise, PermClientWrite),
-	RoleManager:        append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny),
-	RoleDirector:       append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny),
-	RoleScheduler:      {PermNotificationMe},
-	RoleAuditor:        append(slices.Clone(everyone), PermCaseReadAll),
+	RoleManager: append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny,
+		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee),
+	RoleDirector: append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny,
+		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee),
+	RoleScheduler: {PermNotificationMe},
+	RoleAuditor:   append(slices.Clone(everyone), PermCaseReadAll, PermBookingRead, PermBudgetRead, PermReceptionReadAll),
 	RoleAdmin: append(slices.Clone(everyone), PermCaseCreate, PermCaseReadAll, PermPeopleWrite, PermTokenCreate, PermDeputyAny,
-		PermClientWrite, PermPolicyPublish, PermWebhookManage, PermCodecUse),
+		PermClientWrite, PermPolicyPublish, PermWebhookManage, PermCodecUse,
+		PermResourceManage, PermBookingRead, PermBudgetRead, PermBudgetManage, PermReceptionReadAll),
 }
 
 // ValidRole reports whether r is a role of the product.

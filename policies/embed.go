@@ -5,5 +5,5 @@ import "embed"
 
 // FS holds the documents by their paths in this folder, e.g. "calendars/cn.yaml" and "sla/default.yaml".
 //
-//go:embed calendars/*.yaml sla/*.yaml
+//go:embed approval/*.yaml calendars/*.yaml reception/*.yaml sla/*.yaml
 var FS embed.FS

@@ -32,6 +32,8 @@ type Options struct {
 // Activities are what the processes call.
 type Activities struct {
 	Complaint     *activities.Complaint
+	Approval      *activities.Approval
+	Reception     *activities.Reception
 	Notifications *activities.Notifications
 }
 
@@ -45,7 +47,7 @@ type Worker struct {
 func New(c client.Client, a Activities, o Options) *Worker {
 	sdkworker.SetStickyWorkflowCacheSize(o.CachedProcesses)
 	base := sdkworker.Options{
-		WorkerStopTimeout: o.StopTimeout, OnFatalError: o.OnFatalError, Interceptors: []interceptor.WorkerInterceptor{&typedErrors{}},
+		WorkerStopTimeout: o.StopTimeout, OnFatalError: o.OnFatalError, Interceptors: []interceptor.WorkerInterceptor{&requestLogs{}, &typedErrors{}},
 	}
 	p := base
 	p.MaxConcurrentWorkflowTaskPollers = o.WorkflowPollers
@@ -56,6 +58,8 @@ func New(c client.Client, a Activities, o Options) *Worker {
 	w := &Worker{processes: sdkworker.New(c, models.ComplaintTaskQueue, p), messages: sdkworker.New(c, models.NotificationTaskQueue, m)}
 	Register(w.processes)
 	w.processes.RegisterActivity(a.Complaint)
+	w.processes.RegisterActivity(a.Approval)
+	w.processes.RegisterActivity(a.Reception)
 	w.messages.RegisterActivity(a.Notifications)
 	return w
 }
@@ -68,6 +72,8 @@ type Registry interface {
 // Register registers every process under its name on the wire.
 func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(workflows.Complaint, workflow.RegisterOptions{Name: models.ComplaintType})
+	r.RegisterWorkflowWithOptions(workflows.Approval, workflow.RegisterOptions{Name: models.ApprovalType})
+	r.RegisterWorkflowWithOptions(workflows.Reception, workflow.RegisterOptions{Name: models.ReceptionType})
 }
 
 // Start begins to work.

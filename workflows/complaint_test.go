@@ -1,305 +1,20 @@
 package workflows_test
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"log/slog"
-	"maps"
-	"os"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/interceptor"
-	"go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/testsuite"
-	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/mcrflow/mcrflow/activities"
-	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/errs"
-	"github.com/mcrflow/mcrflow/internal/id"
-	"github.com/mcrflow/mcrflow/internal/policy"
 	"github.com/mcrflow/mcrflow/internal/temporalx"
+	"github.com/mcrflow/mcrflow/internal/testkit/sample"
 	"github.com/mcrflow/mcrflow/models"
-	"github.com/mcrflow/mcrflow/worker"
 	"github.com/mcrflow/mcrflow/workflows"
 )
-
-const caseID = "case_01kavc5v4ve2b8v6ng5dq6h1xa"
-
-// monday is a working Monday at nine in Shanghai.
-var monday = time.Date(2026, 3, 9, 1, 0, 0, 0, time.UTC)
-
-// ledger is a store in memory with the one rule that matters to the process: a step is a compare-and-append.
-type ledger struct {
-	mu     sync.Mutex
-	cases  map[string]models.CaseState
-	steps  []models.CaseStep
-	mail   bool
-	broken int // calls that fail before the store comes back
-	lost   int // calls that are written, but whose answer is lost
-	org    *models.Org
-}
-
-var errDown = errs.New(errs.Unavailable, "unavailable.database")
-
-func (l *ledger) CaseState(_ context.Context, id string) (models.CaseState, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s, ok := l.cases[id]
-	if !ok {
-		return s, errs.New(errs.NotFound, "case.unknown")
-	}
-	return s, nil
-}
-
-func (l *ledger) AdvanceCases(_ context.Context, ids []string, known map[string]int64, decide models.DecideCases) (models.CasesAdvanced, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.broken > 0 {
-		l.broken--
-		return models.CasesAdvanced{}, errDown
-	}
-	out := models.CasesAdvanced{Behind: map[string]models.CaseState{}, Mail: map[string]bool{}}
-	stored := map[string]models.CaseState{}
-	for _, id := range ids {
-		s, exists := l.cases[id]
-		if exists {
-			stored[id] = s
-		}
-		if seq, asked := known[id]; asked && s.Seq > seq {
-			out.Behind[id] = s
-		}
-	}
-	if len(out.Behind) > 0 {
-		return out, nil
-	}
-	steps, err := decide(maps.Clone(stored))
-	if err != nil {
-		return out, err
-	}
-	for _, step := range steps {
-		l.cases[step.State.ID] = step.State
-		l.steps = append(l.steps, step)
-		out.Mail[step.State.ID] = l.mail && len(step.Notices) > 0
-	}
-	if l.lost > 0 {
-		l.lost--
-		return models.CasesAdvanced{}, errDown
-	}
-	return out, nil
-}
-
-func (l *ledger) NextCaseNumber(_ context.Context, t models.CaseType, day string) (string, error) {
-	return string(t) + "-" + day + "-0001", nil
-}
-
-func (l *ledger) Org(context.Context) (*models.Org, error) { return l.org, nil }
-
-func (l *ledger) FreshOrg(context.Context) (*models.Org, error) { return l.org, nil }
-
-// rulebook gives the shipped policy and calendar.
-type rulebook struct {
-	policy *policy.CompiledSLA
-	cal    *calendar.Calendar
-}
-
-func (r rulebook) OfCase(_ context.Context, _ *models.CaseState, org *models.Org) (models.CaseRules, error) {
-	return models.CaseRules{Policy: r.policy, PolicyVersion: 1, Calendar: r.cal, Org: org}, nil
-}
-
-func (r rulebook) ForNewCase(ctx context.Context, org *models.Org, _ string) (models.CaseRules, error) {
-	return r.OfCase(ctx, nil, org)
-}
-
-func shipped(t *testing.T) rulebook {
-	t.Helper()
-	body, err := os.ReadFile("../policies/sla/default.yaml")
-	require.NoError(t, err)
-	doc, faults := policy.ParseSLA(body)
-	require.Empty(t, faults)
-	compiled, err := policy.CompileSLA(doc)
-	require.NoError(t, err)
-	body, err = os.ReadFile("../policies/calendars/cn.yaml")
-	require.NoError(t, err)
-	var cn calendar.Document
-	require.NoError(t, yaml.Unmarshal(body, &cn))
-	cal, err := calendar.New(cn)
-	require.NoError(t, err)
-	return rulebook{compiled, cal}
-}
-
-func company() *models.Org {
-	o := &models.Org{Users: map[string]models.OrgUser{}, Teams: map[string]models.OrgTeam{
-		"hotline":    {ID: "hotline", Name: "hotline", SupervisorID: "sup"},
-		"backoffice": {ID: "backoffice", Name: "backoffice", SupervisorID: "sup2"},
-	}}
-	for _, u := range []models.OrgUser{
-		{ID: "ann", TeamID: "hotline", ManagerID: "sup", Roles: []models.Role{models.RoleServiceAgent}},
-		{ID: "ben", TeamID: "hotline", ManagerID: "sup", Roles: []models.Role{models.RoleServiceAgent}},
-		{ID: "dan", TeamID: "backoffice", ManagerID: "sup2", Roles: []models.Role{models.RoleServiceAgent}},
-		{ID: "sup", TeamID: "hotline", ManagerID: "mia", Roles: []models.Role{models.RoleSupervisor}},
-		{ID: "sup2", TeamID: "backoffice", ManagerID: "mia", Roles: []models.Role{models.RoleSupervisor}},
-		{ID: "mia", ManagerID: "zoe", Roles: []models.Role{models.RoleManager}},
-		{ID: "zoe", Roles: []models.Role{models.RoleDirector}},
-	} {
-		u.Active, u.Username = true, u.ID
-		o.Users[u.ID] = u
-	}
-	return o
-}
-
-func actor(o *models.Org, id string) models.Actor {
-	u := o.Users[id]
-	p := models.Person{ID: id, TeamID: u.TeamID, Roles: u.Roles}
-	for _, t := range []string{"hotline", "backoffice"} {
-		if o.Teams[t].SupervisorID == id {
-			p.Supervises = append(p.Supervises, t)
-		}
-	}
-	return models.Actor{Person: p}
-}
-
-// outbox counts what the process asked to leave.
-type outbox struct {
-	mu   sync.Mutex
-	seqs []int64
-}
-
-func (o *outbox) deliver(_ context.Context, in models.DeliverMessages) (struct{}, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.seqs = append(o.seqs, in.Seq)
-	return struct{}{}, nil
-}
-
-// bundle is one process in virtual time.
-type bundle struct {
-	*testing.T
-	env      *testsuite.TestWorkflowEnvironment
-	store    *ledger
-	outbox   *outbox
-	expected []string // requests that must have been carried out
-	replies
-}
-
-type replies struct {
-	mu  sync.Mutex
-	err map[string]error // by request id; nil: accepted and done
-}
-
-func setup(t *testing.T) *bundle {
-	t.Helper()
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	b := &bundle{T: t, env: suite.NewTestWorkflowEnvironment(), outbox: &outbox{}, replies: replies{err: map[string]error{}}}
-	b.store = &ledger{cases: map[string]models.CaseState{}, org: company()}
-	b.env.SetStartTime(monday)
-	b.env.SetWorkerOptions(sdkworker.Options{Interceptors: []interceptor.WorkerInterceptor{worker.TypedErrors()}})
-	worker.Register(b.env)
-	b.env.RegisterActivity(&activities.Complaint{Store: b.store, Rules: shipped(t)})
-	b.env.RegisterActivity(&activities.Notifications{})
-	b.env.OnActivity((*activities.Notifications)(nil).Deliver, mock.Anything, mock.Anything).Return(b.outbox.deliver).Maybe()
-	return b
-}
-
-// at sends a command at a time after the start; its answer is kept under the request id.
-func (b *bundle) at(after time.Duration, who string, action models.CaseAction, data any, request ...string) string {
-	b.Helper()
-	req := id.New(id.Request)
-	if len(request) > 0 {
-		req = request[0]
-	}
-	raw, err := json.Marshal(data)
-	require.NoError(b, err)
-	e := models.CaseEvent{Meta: models.Meta{Actor: actor(b.store.org, who), RequestID: req}, Action: action, Data: raw}
-	note := func(err error) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.err[req] = err
-	}
-	b.env.RegisterDelayedCallback(func() {
-		b.env.UpdateWorkflow(string(action), id.New(id.Request), &testsuite.TestUpdateCallback{
-			OnAccept: func() {}, OnReject: note, OnComplete: func(_ any, err error) { note(err) },
-		}, e)
-	}, after)
-	return req
-}
-
-func (b *bundle) record(kind models.CaseType) string {
-	return b.at(0, "ann", models.ActionRecord, models.RecordCase{
-		Type: kind, ClientID: "client", ClientClass: "B", Channel: "phone", Subject: "s", Impact: "high", Urgency: "high", FirstContactID: "ann",
-	})
-}
-
-func (b *bundle) run() models.ComplaintResult {
-	b.Helper()
-	b.env.ExecuteWorkflow(workflows.Complaint, models.ComplaintInput{CaseID: caseID})
-	require.True(b, b.env.IsWorkflowCompleted())
-	require.NoError(b, b.env.GetWorkflowError())
-	var r models.ComplaintResult
-	require.NoError(b, b.env.GetWorkflowResult(&r))
-	return r
-}
-
-// must notes commands that have to be carried out; check looks after the run.
-func (b *bundle) must(requests ...string) { b.expected = append(b.expected, requests...) }
-
-// check requires that the commands of must were carried out, and that the steps follow each other without gap.
-func (b *bundle) check() {
-	b.Helper()
-	for i, s := range b.store.steps {
-		require.Equal(b, int64(i+1), s.State.Seq)
-	}
-	for i, r := range b.expected {
-		err, answered := b.err[r]
-		require.True(b, answered, "command %d", i)
-		require.NoError(b, err, "command %d", i)
-	}
-}
-
-// refused requires that the command was answered with the code.
-func (b *bundle) refused(request string, code errs.Code) {
-	b.Helper()
-	err, answered := b.err[request]
-	require.True(b, answered)
-	require.Equal(b, code, errs.CodeOf(temporalx.FromTemporal(err)), "%v", err)
-}
-
-// timeline is the types of the case's events, of all steps in order.
-func (b *bundle) timeline() []string {
-	var types []string
-	for _, s := range b.store.steps {
-		for _, e := range s.Events {
-			types = append(types, e.Type)
-		}
-	}
-	return types
-}
-
-func (b *bundle) when(kind, milestone string) time.Time {
-	b.Helper()
-	for _, s := range b.store.steps {
-		for _, e := range s.Events {
-			if e.Type == kind && (milestone == "" || e.Data["milestone"] == milestone) {
-				return e.At
-			}
-		}
-	}
-	require.Fail(b, "no such event", "%s %s in %v", kind, milestone, b.timeline())
-	return time.Time{}
-}
-
-func hm(hour, minute int) time.Time { // on that Monday in Shanghai
-	return time.Date(2026, 3, 9, hour-8, minute, 0, 0, time.UTC)
-}
 
 func TestComplaint(t *testing.T) {
 	t.Parallel()
@@ -308,11 +23,11 @@ func TestComplaint(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.must(b.record(models.TypeComplaint), b.at(time.Minute, "ann", models.ActionRespond, models.Respond{Message: "m"}),
-			b.at(time.Hour, "ann", models.ActionResolve, models.Resolve{Resolution: "r"}), b.at(2*time.Hour, "sup", models.ActionClose, nil))
+			b.at(time.Hour, "ann", models.ActionResolve, models.Resolve{Resolution: "r"}), b.at(2*time.Hour, "sup1", models.ActionClose, nil))
 		require.Equal(t, models.CaseClosed, b.run().Status)
 		b.check()
 		require.Equal(t, 4, len(b.store.steps), "record, respond, resolve, close: the end of the window is no step")
-		require.WithinDuration(t, monday.Add(2*time.Hour+7*24*time.Hour), b.env.Now(), time.Second)
+		require.WithinDuration(t, sample.Monday.Add(2*time.Hour+7*24*time.Hour), b.env.Now(), time.Second)
 	})
 
 	t.Run("silence_closes_a_resolved_case_after_three_working_days", func(t *testing.T) {
@@ -327,7 +42,7 @@ func TestComplaint(t *testing.T) {
 	t.Run("unanswered_promises_warn_breach_and_climb_the_ladder_to_the_minute", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.must(b.record(models.TypeComplaint), b.at(48*time.Hour, "sup", models.ActionCancel, models.Because{Reason: "test"}))
+		b.must(b.record(models.TypeComplaint), b.at(48*time.Hour, "sup1", models.ActionCancel, models.Because{Reason: "test"}))
 		require.Equal(t, models.CaseCancelled, b.run().Status)
 		b.check()
 		require.Equal(t, hm(9, 5), b.when("milestone_warned", "first_response"))
@@ -339,7 +54,7 @@ func TestComplaint(t *testing.T) {
 				told[n.Kind] = append(told[n.Kind], n.UserID)
 			}
 		}
-		require.Subset(t, told["milestone_breached"], []string{"sup", "mia", "zoe"}, "supervisor, then manager, then director")
+		require.Subset(t, told["milestone_breached"], []string{"sup1", "mia", "zoe"}, "supervisor, then manager, then director")
 		require.Contains(t, told["milestone_warned"], "ann")
 		require.Contains(t, b.timeline(), "escalated")
 	})
@@ -398,7 +113,7 @@ func TestComplaint(t *testing.T) {
 			b.must(b.at(m, "ann", models.ActionAssign, models.Assign{AssigneeID: "ben"}), b.at(m+time.Minute, "ben", models.ActionDecline, models.Because{Reason: "no"}))
 		}
 		blocked := b.at(10*time.Minute, "ann", models.ActionAssign, models.Assign{AssigneeID: "dan"})
-		b.must(b.at(11*time.Minute, "sup", models.ActionAdjudicate, models.Adjudicate{AssigneeID: "ben", Reason: "yes"}),
+		b.must(b.at(11*time.Minute, "sup1", models.ActionAdjudicate, models.Adjudicate{AssigneeID: "ben", Reason: "yes"}),
 			b.at(time.Hour, "ben", models.ActionResolve, models.Resolve{Resolution: "r"}))
 		b.run()
 		b.check()
@@ -409,13 +124,11 @@ func TestComplaint(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.must(b.record(models.TypeComplaint), b.at(time.Minute, "ann", models.ActionTransfer, models.TransferAccountability{ToID: "ben", Reason: "leave"}))
-		own := b.at(2*time.Minute, "ann", models.ActionDecideTransfer, models.Decide{Approve: true})
 		early := b.at(3*time.Minute, "ben", models.ActionAcceptAccountability, nil)
-		b.must(b.at(4*time.Minute, "sup", models.ActionDecideTransfer, models.Decide{Approve: true}),
-			b.at(5*time.Minute, "ben", models.ActionAcceptAccountability, nil), b.at(time.Hour, "ann", models.ActionResolve, models.Resolve{Resolution: "r"}))
+		b.decided(4*time.Minute, models.OutcomeApproved)
+		b.must(b.at(5*time.Minute, "ben", models.ActionAcceptAccountability, nil), b.at(time.Hour, "ann", models.ActionResolve, models.Resolve{Resolution: "r"}))
 		b.run()
 		b.check()
-		b.refused(own, errs.Forbidden)
 		b.refused(early, errs.Conflict)
 		require.Equal(t, "ben", b.store.cases[caseID].AccountableID)
 	})
@@ -423,8 +136,9 @@ func TestComplaint(t *testing.T) {
 	t.Run("an_approved_extension_moves_the_due_time", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.must(b.record(models.TypeComplaint), b.at(time.Minute, "ann", models.ActionExtend, models.Extend{Milestone: "resolution", By: "2h", Reason: "part"}),
-			b.at(2*time.Minute, "sup", models.ActionDecideExtension, models.Decide{Approve: true}))
+		b.must(b.record(models.TypeComplaint), b.at(time.Minute, "ann", models.ActionExtend, models.Extend{Milestone: "resolution", By: "2h", Reason: "part"}))
+		b.decided(2*time.Minute, models.OutcomeApproved)
+		b.decided(150*time.Second, models.OutcomeApproved) // told twice
 		again := b.at(3*time.Minute, "ann", models.ActionExtend, models.Extend{Milestone: "resolution", By: "2h", Reason: "part"})
 		b.must(b.at(50*time.Hour, "ann", models.ActionResolve, models.Resolve{Resolution: "r"}))
 		b.run()
@@ -436,7 +150,7 @@ func TestComplaint(t *testing.T) {
 	t.Run("reopening_starts_a_new_cycle_and_the_second_raises_the_priority", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.must(b.record(models.TypeComplaint), b.at(time.Minute, "sup", models.ActionPrioritize, models.Prioritize{Impact: "low", Urgency: "low", Reason: "small"}))
+		b.must(b.record(models.TypeComplaint), b.at(time.Minute, "sup1", models.ActionPrioritize, models.Prioritize{Impact: "low", Urgency: "low", Reason: "small"}))
 		for i := range 2 {
 			h := time.Duration(i+1) * time.Hour
 			b.must(b.at(h, "ann", models.ActionResolve, models.Resolve{Resolution: "r"}), b.at(h+time.Minute, "ann", models.ActionReopen, models.Because{Reason: "not solved"}))
@@ -500,24 +214,24 @@ func TestComplaint(t *testing.T) {
 		b := setup(t)
 		b.must(b.record(models.TypeComplaint))
 		b.env.RegisterDelayedCallback(func() {
-			b.leave("ann", "sup")
+			b.leave("ann", "sup1")
 			b.env.SignalWorkflow(models.ComplaintAdopt, nil)
 		}, time.Minute)
 		gone := b.at(2*time.Minute, "ann", models.ActionRespond, models.Respond{Message: "m"})
-		b.must(b.at(3*time.Minute, "sup", models.ActionRespond, models.Respond{Message: "m"}), b.at(4*time.Minute, "sup", models.ActionResolve, models.Resolve{Resolution: "r"}))
+		b.must(b.at(3*time.Minute, "sup1", models.ActionRespond, models.Respond{Message: "m"}), b.at(4*time.Minute, "sup1", models.ActionResolve, models.Resolve{Resolution: "r"}))
 		b.run()
 		b.check()
 		b.refused(gone, errs.Forbidden)
-		require.Equal(t, "sup", b.store.cases[caseID].AccountableID)
+		require.Equal(t, "sup1", b.store.cases[caseID].AccountableID)
 	})
 
 	t.Run("a_moved_case_is_adopted_also_when_the_signal_got_lost", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		b.must(b.record(models.TypeComplaint))
-		b.env.RegisterDelayedCallback(func() { b.leave("ann", "sup") }, time.Minute)
+		b.env.RegisterDelayedCallback(func() { b.leave("ann", "sup1") }, time.Minute)
 		gone := b.at(2*time.Minute, "ann", models.ActionRespond, models.Respond{Message: "m"})
-		b.must(b.at(3*time.Minute, "sup", models.ActionResolve, models.Resolve{Resolution: "r"}))
+		b.must(b.at(3*time.Minute, "sup1", models.ActionResolve, models.Resolve{Resolution: "r"}))
 		b.run()
 		b.check()
 		b.refused(gone, errs.Forbidden)
@@ -581,40 +295,4 @@ func TestEveryActionHasAnUpdate(t *testing.T) {
 			require.NotEqual(t, errs.Internal, errs.CodeOf(temporalx.FromTemporal(err)), "%s: %v", models.CaseActions()[i], err)
 		}
 	}
-}
-
-func (b *bundle) leave(leaver, heir string) {
-	s := b.store.cases[caseID]
-	u := b.store.org.Users[leaver]
-	u.Active = false
-	b.store.org.Users[leaver] = u
-	data, _ := json.Marshal(models.Deactivate{UserID: leaver, HeirID: heir})
-	rules, _ := shipped(b.T).OfCase(context.Background(), &s, b.store.org)
-	step, err := models.ApplyCase(&s, models.CaseEvent{Meta: models.Meta{Actor: actor(b.store.org, "zoe")}, Action: models.ActionDeactivate, Data: data}, b.env.Now(), rules)
-	require.NoError(b, err)
-	b.store.cases[caseID] = step.State
-	b.store.steps = append(b.store.steps, step)
-}
-
-func count(types []string, kind string) int {
-	n := 0
-	for _, t := range types {
-		if t == kind {
-			n++
-		}
-	}
-	return n
-}
-
-func breached(b *bundle) []string {
-	var names []string
-	for _, s := range b.store.steps {
-		for _, e := range s.Events {
-			if e.Type == "milestone_breached" {
-				names = append(names, e.Data["milestone"].(string))
-			}
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }

@@ -35,7 +35,8 @@ var document = sync.OnceValues(func() (*openapi3.T, error) {
 	return doc, nil
 })
 
-// registerYAML lets the validator read documents that are answered as YAML; they have no schema of their own.
+// registerYAML lets the validator read documents that are answered as YAML, which have no schema of their own, and the
+// other media types of answers.
 func registerYAML() {
 	openapi3filter.RegisterBodyDecoder("application/yaml",
 		func(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
@@ -47,6 +48,7 @@ func registerYAML() {
 			return v, yaml.Unmarshal(text, &v)
 		})
 	openapi3filter.RegisterBodyDecoder("application/problem+json", openapi3filter.RegisteredBodyDecoder("application/json"))
+	openapi3filter.RegisterBodyDecoder("text/calendar", openapi3filter.RegisteredBodyDecoder("text/plain"))
 }
 
 // Validate fails the test unless the answer to res.Request is one that the document allows: its status, its headers and

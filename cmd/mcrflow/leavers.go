@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -50,5 +51,23 @@ func (l *leavers) Deactivate(ctx context.Context, userID string, meta models.Met
 			l.log.WarnContext(ctx, "process not told of a leaver", "case_id", id, "err", err)
 		}
 	}
+	l.tell(ctx, userID, data, meta)
 	return u, nil
+}
+
+// tell tells the approvals and receptions in which the user had a part; each finds somebody else. One that is not told now
+// finds out at its next step, at the latest when the clock looks at it.
+func (l *leavers) tell(ctx context.Context, userID string, data []byte, meta models.Meta) {
+	approvals, err := l.store.OpenApprovalsOf(ctx, userID)
+	for _, id := range approvals {
+		err = errors.Join(err, l.engine.Signal(ctx, models.ApprovalWorkflowID(id), models.ApprovalOrgChanged, nil))
+	}
+	receptions, readErr := l.store.OpenReceptionsOf(ctx, userID)
+	for _, id := range receptions {
+		e := models.ReceptionEvent{Meta: meta, Action: models.ReceptionDeactivate, Data: data}
+		err = errors.Join(err, l.engine.Signal(ctx, models.ReceptionWorkflowID(id), models.ReceptionLeft, e))
+	}
+	if err = errors.Join(err, readErr); err != nil {
+		l.log.WarnContext(ctx, "processes not told of a leaver", "user_id", userID, "err", err)
+	}
 }

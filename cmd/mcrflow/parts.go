@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/mcrflow/mcrflow/internal/config"
 	"github.com/mcrflow/mcrflow/internal/i18n"
 	"github.com/mcrflow/mcrflow/internal/mail"
+	"github.com/mcrflow/mcrflow/internal/obs"
 	"github.com/mcrflow/mcrflow/internal/rulebook"
 	"github.com/mcrflow/mcrflow/internal/store"
 	"github.com/mcrflow/mcrflow/internal/temporalx"
@@ -27,6 +29,9 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 	"github.com/mcrflow/mcrflow/worker"
 )
+
+// sendTracesWithin is how long the last spans may take to leave when the program stops.
+const sendTracesWithin = 3 * time.Second
 
 // parts is what API and worker share: settings, database, engine and rules.
 type parts struct {
@@ -37,6 +42,7 @@ type parts struct {
 	keys   *temporalx.Keyring
 	texts  *i18n.Catalogue
 	rules  *rulebook.Book
+	traces *sdktrace.TracerProvider // nil: none are made
 }
 
 // connect opens the database and the engine's client. The schema must be there.
@@ -65,7 +71,14 @@ func connect(ctx context.Context, c config.Config, log *slog.Logger) (*parts, er
 	if c.TemporalAddress == "" {
 		return p, nil
 	}
-	p.engine, err = temporalx.Dial(temporalx.Options{Address: c.TemporalAddress, Namespace: c.TemporalNamespace, Keys: p.keys, Log: log})
+	dial := temporalx.Options{Address: c.TemporalAddress, Namespace: c.TemporalNamespace, Keys: p.keys, Log: log}
+	if c.TracesEndpoint != "" {
+		if p.traces, err = obs.Tracing(ctx, c.TracesEndpoint, version); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		dial.Tracer = p.traces.Tracer("mcrflow")
+	}
+	p.engine, err = temporalx.Dial(dial)
 	if err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -76,7 +89,20 @@ func (p *parts) close() error {
 	if p.engine != nil {
 		p.engine.Close()
 	}
+	p.sendTraces()
 	return p.store.Close()
+}
+
+// sendTraces sends the spans that have not left yet. A collector that is down is no reason to end with an error.
+func (p *parts) sendTraces() {
+	if p.traces == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sendTracesWithin)
+	defer cancel()
+	if err := p.traces.Shutdown(ctx); err != nil {
+		p.log.WarnContext(ctx, "traces not sent", "err", err)
+	}
 }
 
 // server is the API as a part that runs until it is stopped.
@@ -94,13 +120,17 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue)
 	deps := api.Deps{
-		Log: p.log, Texts: p.texts, Metrics: metrics, Stopping: s.stopping.Load, Version: version,
+		Log: p.log, Texts: p.texts, Metrics: metrics, Stopping: s.stopping.Load, Version: version, PublicURL: p.config.PublicURL,
 		Limits: api.Limits{
 			PerSecond: p.config.RequestsPerSecond, Burst: int(2 * p.config.RequestsPerSecond), LoginPerMinute: p.config.LoginsPerMinute, LoginBurst: max(1, int(p.config.LoginsPerMinute/2)),
 		},
 		Engine: engine, Database: p.store, Sessions: p.store, Idempotency: p.store,
 		People: p.store, Deactivator: &leavers{store: p.store, rules: p.rules, engine: engine, log: p.log},
-		Clients: p.store, Policies: p.store, Notifications: p.store, Webhooks: p.store, Cases: p.store,
+		Clients: p.store, Policies: p.store, Notifications: p.store, Webhooks: p.store, Resources: p.store, Budgets: p.store,
+		Organisation: p.store, Cases: p.store, Approvals: p.store, Receptions: p.store,
+	}
+	if p.traces != nil {
+		deps.Tracer = p.traces
 	}
 	if p.keys != nil {
 		deps.Codec = converter.NewPayloadCodecHTTPHandler(temporalx.NewCodec(p.keys), converter.NewZlibCodec(converter.ZlibCodecOptions{}))
@@ -166,6 +196,8 @@ func (p *parts) work() (*crew, error) {
 	c := &crew{done: make(chan error, 1)}
 	c.worker = worker.New(p.engine, worker.Activities{
 		Complaint: &activities.Complaint{Store: p.store, Rules: p.rules},
+		Approval:  &activities.Approval{Store: p.store, Rules: p.rules},
+		Reception: &activities.Reception{Store: p.store, Rules: p.rules},
 		Notifications: &activities.Notifications{
 			Outbox: p.store, Mail: sender, Webhooks: webhook.NewPoster(time.Now), Texts: p.texts, PublicURL: p.config.PublicURL, Now: time.Now,
 		},

@@ -60,7 +60,7 @@ func New(o Options) (*Client, error) {
 		o.Patience = 2 * time.Minute
 	}
 	if o.Pause == nil {
-		o.Pause = pause
+		o.Pause = Pause
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 256 // a connection per worker is kept, not made anew for each row
@@ -320,7 +320,8 @@ func backoff(attempt int) time.Duration {
 	return d/2 + rand.N(d)
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits, or returns the error of a context that ends before.
+func Pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -10,7 +10,7 @@ import (
 )
 
 // parts of the stand whose CPU is told apart, in the order in which they are told.
-var partNames = []string{"api", "worker", "raw worker", "database", "engine", "callers"}
+var partNames = []string{product, rawWorker, "database", "engine", "callers"}
 
 // cpuTimes is CPU time by part.
 type cpuTimes map[string]time.Duration

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// measureIdle watches the worker while nothing happens, with few open cases and with many: in a full run half of what its
+// measureIdle watches API and worker while nothing happens, with few open cases and with many: in a full run half of what its
 // cache holds, and ten times as many as it holds.
 func measureIdle(ctx context.Context, b *bench) ([]line, error) {
 	if err := b.makeClients(ctx); err != nil {
@@ -35,9 +35,9 @@ func measureIdle(ctx context.Context, b *bench) ([]line, error) {
 		}
 		used := b.cpu().minus(before)
 		lines = append(lines, line{
-			measure: fmt.Sprintf("worker with %d open, idle cases", open),
-			figure: fmt.Sprintf("CPU %.1f %%, memory %d MiB, engine's CPU %.1f %%", 100*ratio(used["worker"].Seconds(), watch.Seconds()),
-				memory(b.pids["worker"])>>20, 100*ratio(used["engine"].Seconds(), watch.Seconds())),
+			measure: fmt.Sprintf("API and worker with %d open, idle cases", open),
+			figure: fmt.Sprintf("CPU %.1f %%, memory %d MiB, engine's CPU %.1f %%", 100*ratio(used[product].Seconds(), watch.Seconds()),
+				memory(b.pids[product])>>20, 100*ratio(used["engine"].Seconds(), watch.Seconds())),
 		})
 	}
 	return lines, nil

@@ -135,7 +135,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.stop()) }()
-	b.say("database, workflow engine, API and worker run, each in a process of its own")
+	b.say("database, workflow engine and product run")
 
 	var lines []line
 	for _, m := range measures() {

@@ -14,11 +14,11 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/mcrflow/mcrflow/internal/config"
-	"github.com/mcrflow/mcrflow/internal/temporalx"
 )
 
 // The raw engine's side: the least that can be done durably. A workflow that takes updates, and for each of them one local
@@ -85,7 +85,13 @@ func (a *rawActivities) WriteRows(ctx context.Context, in rawRows) error {
 	return err
 }
 
-// runRawWorker is the child process that runs the raw workflows, with the settings of the product's worker.
+// dialRaw connects as the engine's SDK does by itself: payloads in clear, and its own choice of everything else.
+func dialRaw(address, namespace string, log *slog.Logger) (client.Client, error) {
+	return client.NewLazyClient(client.Options{HostPort: address, Namespace: namespace, Logger: sdklog.NewStructuredLogger(log)})
+}
+
+// runRawWorker is the child process that runs the raw workflows, with as many pollers, cached workflows and connections as
+// the product's worker has.
 func runRawWorker(ctx context.Context, out io.Writer) error {
 	environ := map[string]string{}
 	for _, pair := range os.Environ() {
@@ -93,10 +99,6 @@ func runRawWorker(ctx context.Context, out io.Writer) error {
 		environ[name] = value
 	}
 	c, err := config.Load(environ)
-	if err != nil {
-		return err
-	}
-	keys, err := temporalx.ParseKeyring(string(c.PayloadKeys))
 	if err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func runRawWorker(ctx context.Context, out io.Writer) error {
 	db.SetMaxOpenConns(c.DBConns)
 	db.SetMaxIdleConns(c.DBConns)
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	engine, err := temporalx.Dial(temporalx.Options{Address: c.TemporalAddress, Namespace: c.TemporalNamespace, Keys: keys, Log: log})
+	engine, err := dialRaw(c.TemporalAddress, c.TemporalNamespace, log)
 	if err != nil {
 		return err
 	}

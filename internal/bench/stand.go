@@ -28,13 +28,15 @@ import (
 )
 
 const (
+	product           = "mcrflow"
+	rawWorker         = "raw worker"
 	rawWorkerArgument = "raw-worker"
 	readyWithin       = time.Minute
 	stopWithin        = 40 * time.Second
 )
 
-// stand is everything that is measured, running: database, engine, API and worker as production has them, and beside
-// them a worker of the raw engine with the same settings.
+// stand is everything that is measured, running: database and engine, the product in one process as mcrflow up runs it, and
+// beside it a worker of the raw engine.
 type stand struct {
 	dir     string
 	mcrflow string
@@ -79,10 +81,6 @@ func (s *stand) startParts(ctx context.Context, engineAddress string) error {
 	if err != nil {
 		return err
 	}
-	keys, err := temporalx.ParseKeyring(key)
-	if err != nil {
-		return err
-	}
 	url := s.pg.URL(standalone.ProductDatabase)
 	if err := prepare(ctx, url); err != nil {
 		return err
@@ -95,22 +93,25 @@ func (s *stand) startParts(ctx context.Context, engineAddress string) error {
 	}
 	s.env = append(os.Environ(), "TEMPORAL_ADDRESS="+engineAddress, "TEMPORAL_NAMESPACE=mcrflow", "MCRFLOW_PAYLOAD_KEYS="+key,
 		"RATE_LIMIT_PER_SECOND=1000000", "LOGIN_RATE_LIMIT_PER_MINUTE=100000")
-	if s.engine, err = temporalx.Dial(temporalx.Options{
-		Address: engineAddress, Namespace: "mcrflow", Keys: keys, Log: slog.New(slog.DiscardHandler),
-	}); err != nil {
+	if s.engine, err = dialRaw(engineAddress, "mcrflow", slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	if err := s.child(ctx, "worker", s.mcrflow, "worker", url); err != nil {
+	address, err := freeAddress(ctx)
+	if err != nil {
 		return err
 	}
-	if err := s.child(ctx, "raw worker", self, rawWorkerArgument, url); err != nil {
+	database := []string{"DATABASE_URL=" + url}
+	if err := s.child(ctx, rawWorker, self, database, rawWorkerArgument); err != nil {
 		return err
 	}
-	s.api, err = s.startAPI(ctx, "api", url)
+	if err := s.child(ctx, product, s.mcrflow, database, "up", "--temporal-ui=", "--http="+address, "--data-dir="+filepath.Join(s.dir, product)); err != nil {
+		return err
+	}
+	s.api, err = newAPICaller(ctx, "http://"+address)
 	return err
 }
 
@@ -132,27 +133,32 @@ func prepare(ctx context.Context, url string) error {
 
 // startAPI starts an API on a database and logs in whom the loads need.
 func (s *stand) startAPI(ctx context.Context, name, url string) (*apiCaller, error) {
-	// The setting takes no port 0, by which the system would choose one that nobody else gets.
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return nil, err
-	}
-	if err := s.child(ctx, name, s.mcrflow, "api", url, "HTTP_ADDR="+address); err != nil {
+	if err := s.child(ctx, name, s.mcrflow, []string{"DATABASE_URL=" + url, "HTTP_ADDR=" + address}, "api"); err != nil {
 		return nil, err
 	}
 	return newAPICaller(ctx, "http://"+address)
 }
 
-// child starts a program and returns when it has printed its first line, by which it says that it is ready.
-func (s *stand) child(ctx context.Context, name, path, argument, url string, env ...string) error {
+// freeAddress is one that nobody listens on now. The setting takes no port 0, by which the system would choose one that
+// nobody else gets.
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// child starts a program and returns when it has printed that it is ready.
+func (s *stand) child(ctx context.Context, name, path string, env []string, args ...string) error {
 	log := filepath.Join(s.dir, "logs", strings.ReplaceAll(name, " ", "-")+".log")
 	ready := &readyLine{complete: make(chan struct{})}
 	p, err := standalone.StartProcess(standalone.Command{
-		Name: name, Path: path, Args: []string{argument}, Env: slices.Concat(s.env, env, []string{"DATABASE_URL=" + url}),
+		Name: name, Path: path, Args: args, Env: slices.Concat(s.env, env),
 		LogFile: log, Stdout: ready, StopSignal: syscall.SIGTERM,
 	})
 	if err != nil {
@@ -190,9 +196,10 @@ func (s *stand) stop() error {
 	return errors.Join(err, s.group.Stop(ctx))
 }
 
-// readyLine tells when the first line has been written to it, and drops what is written.
+// readyLine tells when the program has said that it is ready, and drops what is written.
 type readyLine struct {
 	mu       sync.Mutex
+	line     []byte
 	done     bool
 	complete chan struct{}
 }
@@ -206,9 +213,16 @@ func (l *readyLine) Write(p []byte) (int, error) {
 	if l.done {
 		return len(p), nil
 	}
-	if bytes.ContainsRune(p, '\n') {
-		l.done = true
-		close(l.complete)
+	l.line = append(l.line, p...)
+	for {
+		line, rest, whole := bytes.Cut(l.line, []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		if l.line = rest; bytes.HasPrefix(line, []byte("ready")) {
+			l.done = true
+			close(l.complete)
+			return len(p), nil
+		}
 	}
-	return len(p), nil
 }

@@ -36,8 +36,8 @@ func TestRatesAreOverAllRounds(t *testing.T) {
 
 	took := func(n int) []time.Duration { return make([]time.Duration, n) }
 	var ours, raw laps
-	ours.add(took(90), time.Second, cpuTimes{"api": time.Second})
-	ours.add(took(30), 3*time.Second, cpuTimes{"api": time.Second})
+	ours.add(took(90), time.Second, cpuTimes{product: time.Second})
+	ours.add(took(30), 3*time.Second, cpuTimes{product: time.Second})
 	raw.add(took(100), time.Second, nil)
 	raw.add(took(60), 3*time.Second, nil)
 
@@ -46,7 +46,7 @@ func TestRatesAreOverAllRounds(t *testing.T) {
 	low, high := spread(&ours, &raw)
 	require.InDelta(t, 0.5, low, 1e-9)
 	require.InDelta(t, 0.9, high, 1e-9)
-	require.Equal(t, "16.7 ms (api 16.7)", ours.cpu.per(len(ours.took)))
+	require.Equal(t, "16.7 ms (mcrflow 16.7)", ours.cpu.per(len(ours.took)))
 }
 
 func TestProcessTimesAreReadPastAnyName(t *testing.T) {

@@ -56,6 +56,8 @@ type Config struct {
 
 	SMTP SMTP
 
+	TracesEndpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" validate:"omitempty,http_url" help:"collector that takes traces by OTLP over HTTP; none are made while it is empty"`
+
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR"`
 }
 

@@ -4,8 +4,10 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -20,15 +22,19 @@ type Stores interface {
 	CreateUser(ctx context.Context, u models.User, password string) (models.User, error)
 	CreateClient(ctx context.Context, c models.Client) (models.Client, error)
 	CreateContact(ctx context.Context, c models.Contact) (models.Contact, error)
+	CreateResource(ctx context.Context, r models.Resource) (models.Resource, error)
+	CreateBudget(ctx context.Context, b models.Budget) (models.Budget, error)
 }
 
 // document is the form of examples/demo.yaml. People and teams refer to each other by name.
 type document struct {
-	Password string   `yaml:"password"` // of everybody
-	TimeZone string   `yaml:"time_zone"`
-	Teams    []team   `yaml:"teams"`
-	Users    []user   `yaml:"users"`
-	Clients  []client `yaml:"clients"`
+	Password  string     `yaml:"password"` // of everybody
+	TimeZone  string     `yaml:"time_zone"`
+	Teams     []team     `yaml:"teams"`
+	Users     []user     `yaml:"users"`
+	Clients   []client   `yaml:"clients"`
+	Resources []resource `yaml:"resources"`
+	Budgets   []budget   `yaml:"budgets"`
 }
 
 type team struct {
@@ -63,7 +69,27 @@ type contact struct {
 	Locale string `yaml:"locale"`
 }
 
-// Load stores the people and clients of the document. Identifiers follow from names, so a second call, also after one
+type resource struct {
+	Name     string              `yaml:"name"`
+	Kind     models.ResourceKind `yaml:"kind"`
+	Capacity int                 `yaml:"capacity"`
+	Quantity int                 `yaml:"quantity"` // 1 if absent
+	Calendar string              `yaml:"calendar"` // always at hand if absent
+	Location string              `yaml:"location"`
+	Class    string              `yaml:"class"`
+}
+
+// budget is one period's money of a team: an amount in minor units for each type of cost.
+type budget struct {
+	Team     string                    `yaml:"team"`
+	From     string                    `yaml:"from"`
+	Until    string                    `yaml:"until"` // the last day, included
+	Currency string                    `yaml:"currency"`
+	Control  models.BudgetControl      `yaml:"control"`
+	Amounts  map[models.CostType]int64 `yaml:"amounts"`
+}
+
+// Load stores the people, clients, resources and budgets of the document. Identifiers follow from names, so a second call, also after one
 // that was interrupted, only adds what is missing: what somebody has changed since then stays changed.
 func Load(ctx context.Context, s Stores, body []byte) error {
 	var doc document
@@ -73,7 +99,13 @@ func Load(ctx context.Context, s Stores, body []byte) error {
 	if err := doc.loadPeople(ctx, s); err != nil {
 		return err
 	}
-	return doc.loadClients(ctx, s)
+	if err := doc.loadClients(ctx, s); err != nil {
+		return err
+	}
+	if err := doc.loadResources(ctx, s); err != nil {
+		return err
+	}
+	return doc.loadBudgets(ctx, s)
 }
 
 func (d document) loadPeople(ctx context.Context, s Stores) error {
@@ -132,6 +164,49 @@ func (d document) loadClients(ctx context.Context, s Stores) error {
 			})
 			if err != nil {
 				return fmt.Errorf("demo contact %s: %w", p.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (d document) loadResources(ctx context.Context, s Stores) error {
+	for _, r := range d.Resources {
+		row := models.Resource{
+			ID: id.Derive(id.Resource, "demo", r.Name), Name: r.Name, Kind: r.Kind, Capacity: r.Capacity, Quantity: cmp.Or(r.Quantity, 1),
+			Location: r.Location, Class: r.Class, Active: true,
+		}
+		if r.Calendar != "" {
+			row.CalendarID = &r.Calendar
+		}
+		if _, err := s.CreateResource(ctx, row); err != nil {
+			return fmt.Errorf("demo resource %s: %w", r.Name, err)
+		}
+	}
+	return nil
+}
+
+func (d document) loadBudgets(ctx context.Context, s Stores) error {
+	for _, b := range d.Budgets {
+		from, err := time.Parse(time.DateOnly, b.From)
+		if err != nil {
+			return fmt.Errorf("demo budget of %s: %w", b.Team, err)
+		}
+		until, err := time.Parse(time.DateOnly, b.Until)
+		if err != nil {
+			return fmt.Errorf("demo budget of %s: %w", b.Team, err)
+		}
+		for _, cost := range models.CostTypes() {
+			amount, given := b.Amounts[cost]
+			if !given {
+				continue
+			}
+			_, err := s.CreateBudget(ctx, models.Budget{
+				ID: id.Derive(id.Budget, teamID(b.Team), string(cost)+" "+b.From), TeamID: teamID(b.Team), StartsOn: from, EndsOn: until, CostType: cost,
+				Amount: amount, Currency: b.Currency, Control: b.Control, CreatedBy: models.System,
+			})
+			if err != nil {
+				return fmt.Errorf("demo budget of %s for %s: %w", b.Team, cost, err)
 			}
 		}
 	}

@@ -3,13 +3,16 @@ package demo_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mcrflow/mcrflow/examples"
+	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/demo"
 	"github.com/mcrflow/mcrflow/internal/id"
@@ -27,7 +30,9 @@ func dump(t *testing.T, s *store.Store) []string {
 	t.Helper()
 	var rows []string
 	require.NoError(t, s.DB().Raw(`SELECT to_jsonb(x)::text FROM users x UNION ALL SELECT to_jsonb(x)::text FROM teams x
-		UNION ALL SELECT to_jsonb(x)::text FROM clients x UNION ALL SELECT to_jsonb(x)::text FROM contacts x ORDER BY 1`).Scan(&rows).Error)
+		UNION ALL SELECT to_jsonb(x)::text FROM clients x UNION ALL SELECT to_jsonb(x)::text FROM contacts x
+		UNION ALL SELECT to_jsonb(x)::text FROM resources x UNION ALL SELECT to_jsonb(x)::text FROM budgets x
+		UNION ALL SELECT to_jsonb(x)::text FROM budget_entries x ORDER BY 1`).Scan(&rows).Error)
 	return rows
 }
 
@@ -56,8 +61,8 @@ func TestDemo_has_the_organisation_that_its_users_expect(t *testing.T) {
 		"supervisor1": {"hotline", "manager1"}, "supervisor2": {"backoffice", "manager1"},
 		"agent1": {"hotline", "supervisor1"}, "agent2": {"hotline", "supervisor1"}, "agent3": {"hotline", "supervisor1"},
 		"agent4": {"backoffice", "supervisor2"},
-		"am1":    {"", "manager1"}, "am2": {"", "manager1"},
-		"clerk1": {"", "manager1"}, "clerk2": {"", "manager1"}, "finance1": {"", "manager1"},
+		"am1":    {"sales", "manager1"}, "am2": {"sales", "manager1"},
+		"clerk1": {"reception", "manager1"}, "clerk2": {"reception", "manager1"}, "finance1": {"", "manager1"},
 		"auditor1": {}, "scheduler1": {}, "admin": {},
 	}, got)
 	require.Equal(t, "supervisor1", names[org.Supervisor(ids["agent1"])])
@@ -90,6 +95,36 @@ func TestDemo_has_twelve_clients_of_all_classes_that_can_be_reached(t *testing.T
 		}
 	}
 	require.Len(t, classes, 4)
+}
+
+func TestDemo_has_something_of_every_kind_to_book_and_money_for_every_type_of_cost(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	require.NoError(t, demo.Load(t.Context(), s, examples.Demo))
+	for _, kind := range models.ResourceKinds() {
+		found, _, err := s.Resources(t.Context(), models.ResourceFilter{Kind: kind}, models.Page{})
+		require.NoError(t, err)
+		require.NotEmpty(t, found, kind)
+		for _, r := range found {
+			require.Empty(t, r.Faults(), r.Name)
+		}
+	}
+	org, err := s.Org(t.Context())
+	require.NoError(t, err)
+	for _, team := range org.Teams {
+		if team.Name != "sales" && team.Name != "reception" {
+			continue
+		}
+		for _, cost := range models.CostTypes() {
+			for _, day := range []time.Time{time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)} {
+				found, _, err := s.Budgets(t.Context(), models.BudgetFilter{TeamID: team.ID, CostType: cost, On: &day}, models.Page{})
+				require.NoError(t, err)
+				require.Len(t, found, 1, "%s %s", team.Name, cost)
+				require.Positive(t, found[0].Left())
+			}
+		}
+	}
+	require.NoError(t, s.Verify(t.Context(), nil, func(f store.Finding) error { return fmt.Errorf("%+v", f) }))
 }
 
 func TestDemo_loaded_again_changes_nothing(t *testing.T) {
@@ -131,6 +166,9 @@ func TestDemo_refuses_unknown_fields_and_references(t *testing.T) {
 		"users: [{username: a, locale: en, team: nowhere}]",
 		"users: [{username: a, locale: en, roles: [king]}]",
 		"clients: [{name: a, class: S, status: active, account_manager: nobody}]",
+		"resources: [{name: a, kind: boat}]",
+		"budgets: [{team: nowhere, from: 2026-01-01, until: 2026-12-31, currency: CNY, control: weak, amounts: {meals: 1}}]",
+		"budgets: [{team: nowhere, from: soon, until: 2026-12-31}]",
 	} {
 		require.Error(t, demo.Load(t.Context(), s, []byte(body)), body)
 	}
@@ -193,4 +231,26 @@ func TestDefault_policies_are_published_once_as_version_one(t *testing.T) {
 	require.Empty(t, faults)
 	_, err = policy.CompileSLA(stored)
 	require.NoError(t, err)
+
+	v, err = s.LatestPolicy(t.Context(), approval.Kind)
+	require.NoError(t, err)
+	require.Equal(t, 1, v.Version)
+	chains, faults := approval.Parse(v.Body)
+	require.Empty(t, faults)
+	compiled, err := approval.Compile(chains, 1)
+	require.NoError(t, err)
+	require.Equal(t, approval.Subjects(), compiled.Names(), "every process that asks finds its chain")
+}
+
+func TestDefault_approval_policy_finds_its_people_in_the_demo(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	require.NoError(t, demo.Load(t.Context(), s, examples.Demo))
+	org, err := s.Org(t.Context())
+	require.NoError(t, err)
+	body, err := policies.FS.ReadFile("approval/default.yaml")
+	require.NoError(t, err)
+	doc, faults := approval.Parse(body)
+	require.Empty(t, faults)
+	require.Empty(t, doc.Check(approval.Refs{Roles: models.RoleNames(), Org: org.ForApprovals(), At: time.Now()}))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/auth"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
@@ -51,8 +52,8 @@ type Policies interface {
 	PublishCalendar(ctx context.Context, v models.CalendarVersion) (models.CalendarVersion, error)
 }
 
-// SeedPolicies publishes the calendars and the SLA policy that ship with the product as version 1, each unless it has a
-// version already.
+// SeedPolicies publishes the calendars and the policies that ship with the product as version 1, each unless it has a version
+// already.
 func SeedPolicies(ctx context.Context, s Policies) error {
 	files, err := fs.Glob(policies.FS, "calendars/*.yaml")
 	if err != nil {
@@ -84,22 +85,44 @@ func SeedPolicies(ctx context.Context, s Policies) error {
 			return fmt.Errorf("seed calendar %s: %w", doc.ID, err)
 		}
 	}
-	return seedSLA(ctx, s, calendars)
+	if err := seedPolicy(ctx, s, policy.KindSLA, func(body []byte) (any, []errs.Field) {
+		doc, faults := policy.ParseSLA(body)
+		if len(faults) > 0 {
+			return nil, faults
+		}
+		return doc, doc.Check(policy.Refs{Calendars: calendars})
+	}); err != nil {
+		return err
+	}
+	if err := seedPolicy(ctx, s, policy.KindReception, func(body []byte) (any, []errs.Field) {
+		doc, faults := policy.ParseReception(body)
+		if len(faults) > 0 {
+			return nil, faults
+		}
+		return doc, doc.Check(policy.Refs{Calendars: calendars})
+	}); err != nil {
+		return err
+	}
+	return seedPolicy(ctx, s, approval.Kind, func(body []byte) (any, []errs.Field) {
+		doc, faults := approval.Parse(body)
+		if len(faults) > 0 {
+			return nil, faults
+		}
+		return doc, doc.Check(approval.Refs{Roles: models.RoleNames()}) // there need not be any people yet
+	})
 }
 
-func seedSLA(ctx context.Context, s Policies, calendars map[string]bool) error {
-	const file = "sla/default.yaml"
-	if _, err := s.LatestPolicy(ctx, policy.KindSLA); errs.CodeOf(err) != errs.NotFound {
+// seedPolicy publishes the shipped document of a kind, read and checked by read.
+func seedPolicy(ctx context.Context, s Policies, kind string, read func([]byte) (any, []errs.Field)) error {
+	file := kind + "/default.yaml"
+	if _, err := s.LatestPolicy(ctx, kind); errs.CodeOf(err) != errs.NotFound {
 		return err
 	}
 	body, err := policies.FS.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
-	doc, faults := policy.ParseSLA(body)
-	if len(faults) == 0 {
-		faults = doc.Check(policy.Refs{Calendars: calendars})
-	}
+	doc, faults := read(body)
 	if len(faults) > 0 {
 		return fmt.Errorf("read %s: %w", file, errs.NewInvalid(faults...))
 	}
@@ -107,9 +130,9 @@ func seedSLA(ctx context.Context, s Policies, calendars map[string]bool) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
-	_, err = s.PublishPolicy(ctx, models.PolicyVersion{Kind: policy.KindSLA, Version: 1, Body: text, PublishedBy: models.System})
+	_, err = s.PublishPolicy(ctx, models.PolicyVersion{Kind: kind, Version: 1, Body: text, PublishedBy: models.System})
 	if err := first(err); err != nil {
-		return fmt.Errorf("seed policy %s: %w", policy.KindSLA, err)
+		return fmt.Errorf("seed policy %s: %w", kind, err)
 	}
 	return nil
 }

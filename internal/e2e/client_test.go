@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -191,6 +192,8 @@ type caseView struct {
 	AccountableID   string      `json:"accountable_id"`
 	AssigneeID      string      `json:"assignee_id"`
 	Offer           *M          `json:"offer"`
+	Transfer        *requested  `json:"transfer"`
+	Extension       *requested  `json:"extension"`
 	Milestones      []milestone `json:"milestones"`
 	EscalationLevel int         `json:"escalation_level"`
 	ReopenCount     int         `json:"reopen_count"`
@@ -200,6 +203,11 @@ type caseView struct {
 	MergedInto      *string     `json:"merged_into"`
 	MergedContacts  []M         `json:"merged_contacts"`
 	AllowedActions  []string    `json:"allowed_actions"`
+}
+
+// requested is what a case has asked an approval for.
+type requested struct {
+	ApprovalID string `json:"approval_id"`
 }
 
 func (v caseView) milestone(t testing.TB, name string) milestone {
@@ -219,6 +227,7 @@ type event struct {
 	Type       string    `json:"type"`
 	Actor      string    `json:"actor"`
 	OnBehalfOf *string   `json:"on_behalf_of"`
+	RequestID  *string   `json:"request_id"`
 	Data       M         `json:"data"`
 }
 
@@ -400,6 +409,12 @@ func (m *matter) tasks(p person) []string {
 		}
 	}
 	return kinds
+}
+
+// awaitTask waits until somebody is asked: an approval is a process of its own, which begins after the answer.
+func (m *matter) awaitTask(p person, kind string) {
+	m.t.Helper()
+	until(m.t, func() bool { return slices.Contains(m.tasks(p), kind) }, func() string { return "no task " + kind + " for " + p.name })
 }
 
 // told lists what the person was told about this case.

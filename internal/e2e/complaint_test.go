@@ -245,9 +245,13 @@ func TestAccountabilityMovesWithApprovalAndAcceptanceAndMoreTimeIsGranted(t *tes
 	m := s.record(t, from, "calm", nil)
 
 	m.do(from, "transfer-accountability", M{"to_id": to.ID, "reason": "On leave from tomorrow."})
-	require.Contains(t, m.tasks(chief), "decide_accountability")
-	m.refused(from, "decide-transfer", M{"approve": true}, http.StatusForbidden, "forbidden")
-	v := m.do(chief, "decide-transfer", M{"approve": true})
+	m.awaitTask(chief, "approve")
+	asked := m.view().Transfer.ApprovalID
+	refused(t, from.try(t, http.MethodPost, "/approvals/"+asked+"/approve", M{}), http.StatusForbidden, "self_approval")
+	require.Equal(t, http.StatusOK, chief.try(t, http.MethodPost, "/approvals/"+asked+"/approve", M{"comment": "Granted."}).status)
+	m.await("accountability_transfer_approved", 1)
+	v := m.view()
+	require.Equal(t, chief.ID, m.event("accountability_transfer_approved", 1).Actor)
 	require.Equal(t, from.ID, v.AccountableID, "the receiver must accept")
 	require.Contains(t, m.tasks(to), "accept_accountability")
 	v = m.do(to, "accept-accountability", nil)
@@ -256,8 +260,10 @@ func TestAccountabilityMovesWithApprovalAndAcceptanceAndMoreTimeIsGranted(t *tes
 
 	before := *v.milestone(t, "resolution").DueAt
 	m.do(from, "extend", M{"milestone": "resolution", "by": "1h", "reason": "A part is on its way."})
-	require.Contains(t, m.tasks(chief), "decide_extension")
-	v = m.do(chief, "decide-extension", M{"approve": true})
+	m.awaitTask(chief, "approve")
+	require.Equal(t, http.StatusOK, chief.try(t, http.MethodPost, "/approvals/"+m.view().Extension.ApprovalID+"/approve", M{}).status)
+	m.await("extension_approved", 1)
+	v = m.view()
 	require.Equal(t, before.Add(time.Hour), *v.milestone(t, "resolution").DueAt)
 	m.refused(from, "extend", M{"milestone": "resolution", "by": "1h", "reason": "Again."}, http.StatusConflict, "conflict")
 	m.keep("transfer_extension")

@@ -35,6 +35,7 @@ type stack struct {
 	url    string // of the API
 	key    string // MCRFLOW_PAYLOAD_KEYS
 	unsafe bool
+	traces *collector // nil: none are made
 
 	pg     *standalone.Postgres
 	engine *standalone.Temporal
@@ -54,6 +55,7 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) int {
 	s, err := newStack(true)
 	if err == nil {
+		s.traces = newCollector()
 		err = s.start()
 	}
 	if err != nil {
@@ -212,10 +214,14 @@ func (s *stack) environment() []string {
 	if s.url != "" { // again where its callers look for it
 		listen = strings.TrimPrefix(s.url, "http://")
 	}
+	level, collector := "WARN", ""
+	if s.traces != nil {
+		level, collector = "DEBUG", s.traces.server.URL
+	}
 	return append(os.Environ(),
 		"DATABASE_URL="+s.database(), "TEMPORAL_ADDRESS="+s.engine.Address(), "TEMPORAL_NAMESPACE="+s.engine.Namespace(),
 		"MCRFLOW_PAYLOAD_KEYS="+s.key, "HTTP_ADDR="+listen, "RATE_LIMIT_PER_SECOND=100000", "LOGIN_RATE_LIMIT_PER_MINUTE=100000",
-		"LOG_LEVEL=WARN", "SMTP_HOST=")
+		"LOG_LEVEL="+level, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector, "OTEL_BSP_SCHEDULE_DELAY=500", "SMTP_HOST=")
 }
 
 func (s *stack) database() string { return s.pg.URL(standalone.ProductDatabase) }
@@ -253,6 +259,9 @@ func (s *stack) stop() error {
 	}
 	if s.pg != nil {
 		all = append(all, end(s.pg))
+	}
+	if s.traces != nil {
+		s.traces.server.Close()
 	}
 	return errors.Join(append(all, os.RemoveAll(s.dir))...)
 }

@@ -6,13 +6,16 @@ import (
 )
 
 // instants are the arguments of a notification that hold an instant in RFC 3339.
-var instants = []string{"due_at", "expires_at"}
+var instants = []string{"due_at", "expires_at", "starts_at", "ends_at"}
 
 // words are the arguments that hold a name of the process, and the family of keys with the words for them.
-var words = map[string]string{"type": "word.type.", "milestone": "word.milestone."}
+var words = map[string]string{
+	"type": "word.type.", "milestone": "word.milestone.", "item": "word.item.",
+	"chain": "word.chain.", "step": "word.step.", "outcome": "word.outcome.",
+}
 
 // Notice renders a notification of the kind for a reader: names of the process in the reader's language, instants on the
-// clock of the zone. A milestone that a policy made up keeps its name.
+// clock of the zone. A milestone or step that a policy made up keeps its name.
 func (c *Catalogue) Notice(locale string, zone *time.Location, kind string, data map[string]string) (title, body string) {
 	args := maps.Clone(data)
 	for name, family := range words {

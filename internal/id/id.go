@@ -5,7 +5,9 @@ package id
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -26,6 +28,15 @@ const (
 	Request      = "req"
 	Message      = "msg"
 	Article      = "article"
+	Resource     = "resource"
+	Booking      = "booking"
+	Budget       = "budget"
+	Reception    = "reception"
+	Activity     = "activity"
+	Expense      = "claim"
+	Need         = "need"
+	Opinion      = "opinion"
+	Approval     = "approval"
 )
 
 var alphabet = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
@@ -54,10 +65,23 @@ func Valid(prefix, s string) bool {
 
 // Derive returns a stable TypeID for a name under a parent, so that a step that runs twice makes the same object.
 func Derive(prefix, parent, name string) string {
+	return Of(prefix, derived(parent, name))
+}
+
+// DeriveAt is Derive for what is listed by its id: it sorts by the time among the ids of New, to the millisecond.
+func DeriveAt(prefix, parent, name string, at time.Time) string {
+	u := derived(parent, name)
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
+	copy(u[:6], ms[2:])
+	return Of(prefix, u)
+}
+
+func derived(parent, name string) uuid.UUID {
 	sum := sha256.Sum256([]byte(parent + "\x00" + name))
 	var u uuid.UUID
 	copy(u[:], sum[:16])
 	u[6] = u[6]&0x0f | 0x80 // version 8: custom
 	u[8] = u[8]&0x3f | 0x80
-	return Of(prefix, u)
+	return u
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -65,4 +66,15 @@ func TestDerive_gives_the_same_id_for_the_same_name_only(t *testing.T) {
 	require.True(t, id.Valid(id.User, a))
 	require.NotEqual(t, a, id.Derive(id.User, "demo", "agent2"))
 	require.NotEqual(t, id.Derive(id.User, "demo", "1x"), id.Derive(id.User, "demo1", "x"))
+}
+
+func TestDeriveAt_gives_the_same_id_and_sorts_by_time(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	a := id.DeriveAt(id.Case, "need", "case", at)
+	require.Equal(t, a, id.DeriveAt(id.Case, "need", "case", at))
+	require.True(t, id.Valid(id.Case, a))
+	require.NotEqual(t, a, id.DeriveAt(id.Case, "other", "case", at))
+	require.Less(t, id.DeriveAt(id.Case, "need", "case", at.Add(-time.Minute)), id.New(id.Case))
+	require.Greater(t, id.DeriveAt(id.Case, "need", "case", at.Add(time.Hour)), id.New(id.Case))
 }

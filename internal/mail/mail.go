@@ -12,6 +12,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/mcrflow/mcrflow/internal/config"
+	"github.com/mcrflow/mcrflow/internal/ical"
 )
 
 // within bounds one conversation with the mail server.
@@ -29,6 +30,7 @@ type Message struct {
 	Sections []Section // one, or several that were bundled
 	Link     string    // where to read on; empty for people who have no log-in
 	LinkText string
+	Calendar *ical.Event // an entry for the receiver's diary, organised by the sender; nil: none
 }
 
 // Section is one matter of a message.
@@ -80,6 +82,14 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 	}
 	msg.SetBodyString(gomail.TypeTextPlain, text.String())
 	msg.AddAlternativeString(gomail.TypeTextHTML, page.String())
+	if m.Calendar != nil {
+		entry := *m.Calendar
+		entry.Organizer = s.cfg.From
+		kind := gomail.ContentType("text/calendar; charset=UTF-8; method=" + entry.Method)
+		if err := msg.AttachReader("invitation.ics", bytes.NewReader(entry.Bytes()), gomail.WithFileContentType(kind)); err != nil {
+			return fmt.Errorf("invitation: %w", err)
+		}
+	}
 	client, err := gomail.NewClient(s.cfg.Host, s.options()...)
 	if err != nil {
 		return err

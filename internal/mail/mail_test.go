@@ -3,6 +3,7 @@ package mail_test
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mcrflow/mcrflow/internal/config"
+	"github.com/mcrflow/mcrflow/internal/ical"
 	ourmail "github.com/mcrflow/mcrflow/internal/mail"
 )
 
@@ -197,4 +199,36 @@ func TestSend_tells_when_the_message_was_not_taken(t *testing.T) {
 	dead.Port = l.Addr().(*net.TCPAddr).Port
 	require.NoError(t, l.Close())
 	require.Error(t, send(t, dead, ourmail.Message{ID: "msg_1", To: "ann@example.com", Subject: "s"}), "the server is down")
+}
+
+func TestSend_attaches_the_entry_for_the_diary(t *testing.T) {
+	t.Parallel()
+	cfg, taken := serveSMTP(t)
+	at := time.Date(2026, 3, 13, 2, 0, 0, 0, time.UTC)
+	entry := &ical.Event{Method: ical.Cancel, UID: "u1", Sequence: 2, Stamp: at, StartsAt: at, EndsAt: at.Add(time.Hour), Summary: "接待", Attendee: "li@example.com"}
+	require.NoError(t, send(t, cfg, ourmail.Message{
+		ID: "msg_1", To: "li@example.com", Locale: "zh-CN", Subject: "RCP-1", Sections: []ourmail.Section{{Title: "RCP-1", Body: "b"}}, Calendar: entry,
+	}))
+	msg, err := mail.ReadMessage(strings.NewReader((<-taken).data))
+	require.NoError(t, err)
+	kind, params, err := mime.ParseMediaType(msg.Header.Get("Content-Type"))
+	require.NoError(t, err)
+	require.Equal(t, "multipart/mixed", kind)
+	for r := multipart.NewReader(msg.Body, params["boundary"]); ; {
+		p, err := r.NextRawPart()
+		require.NoError(t, err, "there is an invitation")
+		kind, params, err := mime.ParseMediaType(p.Header.Get("Content-Type"))
+		require.NoError(t, err)
+		if kind != "text/calendar" {
+			continue
+		}
+		require.Equal(t, "CANCEL", params["method"])
+		require.Equal(t, "invitation.ics", p.FileName())
+		body, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, p))
+		require.NoError(t, err)
+		want := *entry
+		want.Organizer = "mcrflow@example.com"
+		require.Equal(t, string(want.Bytes()), string(body))
+		return
+	}
 }

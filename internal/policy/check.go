@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"cel.dev/cel-go/cel"
+
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/sla"
 )
@@ -159,7 +161,7 @@ func (c *checker) rules(rules []Rule) {
 	conditions := make([]*condition, len(rules))
 	for i, rule := range rules {
 		path := fmt.Sprintf("rules[%d]", i)
-		compiled, faults := compileCondition(path+".when", rule.When)
+		compiled, faults := caseLanguage.compile(path+".when", rule.When)
 		if compiled != nil {
 			faults = compiled.impossible(path + ".when")
 		}
@@ -169,14 +171,14 @@ func (c *checker) rules(rules []Rule) {
 		c.faults = append(c.faults, faults...)
 		c.milestones(path+".milestones", rule.Milestones)
 	}
-	c.faults = append(c.faults, reachable(conditions)...)
-	c.faults = append(c.faults, catchAll(conditions)...)
+	c.faults = append(c.faults, reachable("rules", conditions, everyCase())...)
+	c.faults = append(c.faults, catchAll("rules", conditions)...)
 }
 
 // catchAll requires the last rule to be always true; a condition that is nil is reported already.
-func catchAll(rules []*condition) []errs.Field {
+func catchAll(list string, rules []*condition) []errs.Field {
 	if len(rules) == 0 {
-		return []errs.Field{{Field: "rules", Code: "required"}}
+		return []errs.Field{{Field: list, Code: "required"}}
 	}
 	last := len(rules) - 1
 	if rules[last] == nil {
@@ -185,25 +187,25 @@ func catchAll(rules []*condition) []errs.Field {
 	if value, ok := rules[last].constant(); ok && value {
 		return nil
 	}
-	return []errs.Field{{Field: fmt.Sprintf("rules[%d].when", last), Code: "catch_all_missing"}}
+	return []errs.Field{{Field: fmt.Sprintf("%s[%d].when", list, last), Code: "catch_all_missing"}}
 }
 
-// reachable finds the rules before the last that no case can ever reach, by trying every kind of case on them. A rule
+// reachable finds the rules before the last that no object can ever reach, by trying every kind of object on them. A rule
 // on facts without a fixed set of values counts as one that may hold or not.
-func reachable(rules []*condition) []errs.Field {
+func reachable[F cel.Activation](list string, rules []*condition, every []F) []errs.Field {
 	var faults []errs.Field
-	taken := make([]bool, len(everyCase())) // by case: an earlier rule is sure to take it
+	taken := make([]bool, len(every)) // an earlier rule is sure to take it
 	for i, rule := range rules[:len(rules)-1] {
 		if rule == nil {
 			continue
 		}
-		path := fmt.Sprintf("rules[%d].when", i)
+		path := fmt.Sprintf("%s[%d].when", list, i)
 		if value, ok := rule.constant(); ok && value {
 			faults = append(faults, errs.Field{Field: path, Code: "catch_all_early"})
 			continue // one fault, not one for every rule behind it
 		}
 		matches, free := false, false
-		for k, f := range everyCase() {
+		for k, f := range every {
 			if !rule.countable() {
 				matches, free = true, free || !taken[k]
 				continue

@@ -21,12 +21,12 @@ func CompileSLA(s SLA) (*CompiledSLA, error) {
 	c := &CompiledSLA{doc: s.clone().withDefaults(), rules: make([]*condition, len(s.Rules))}
 	var faults []errs.Field
 	for i, rule := range s.Rules {
-		compiled, bad := compileCondition(fmt.Sprintf("rules[%d].when", i), rule.When)
+		compiled, bad := caseLanguage.compile(fmt.Sprintf("rules[%d].when", i), rule.When)
 		c.rules[i] = compiled
 		faults = append(faults, bad...)
 	}
 	if len(faults) == 0 {
-		faults = catchAll(c.rules)
+		faults = catchAll("rules", c.rules)
 	}
 	if len(faults) > 0 {
 		return nil, errs.NewInvalid(faults...)

@@ -76,9 +76,23 @@ var everyCase = sync.OnceValue(func() []CaseFacts {
 	return all
 })
 
-// language is CEL cut down to what decides over texts: nothing in it can fail, loop or be slow at run time, so a
+// language is the words of the conditions on one kind of object.
+type language struct {
+	facts  []string            // the names, as messages list them; all are texts
+	values map[string][]string // all values of the facts that have a fixed set of them
+	env    func() (*cel.Env, error)
+}
+
+// caseLanguage is the language of the conditions on cases.
+var caseLanguage = newLanguage(facts, factValues)
+
+func newLanguage(facts []string, values map[string][]string) *language {
+	return &language{facts: facts, values: values, env: sync.OnceValues(func() (*cel.Env, error) { return environment(facts) })}
+}
+
+// environment is CEL cut down to what decides over texts: nothing in it can fail, loop or be slow at run time, so a
 // condition that compiles always answers.
-var language = sync.OnceValues(func() (*cel.Env, error) {
+func environment(facts []string) (*cel.Env, error) {
 	subset := &env.LibrarySubset{DisableMacros: true}
 	for _, name := range []string{
 		operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Equals, operators.NotEquals,
@@ -96,22 +110,23 @@ var language = sync.OnceValues(func() (*cel.Env, error) {
 		options = append(options, cel.Variable(name, cel.StringType))
 	}
 	return cel.NewCustomEnv(options...)
-})
+}
 
 // condition is a compiled `when`.
 type condition struct {
+	lang    *language
 	program cel.Program
 	ast     *ast.AST
 	uses    map[string]bool // facts
 }
 
-// compileCondition returns the condition or everything that is wrong with it, at path. Lines and columns of its faults
+// compile returns the condition or everything that is wrong with it, at path. Lines and columns of its faults
 // count from 1 within the condition.
-func compileCondition(path, when string) (*condition, []errs.Field) {
+func (l *language) compile(path, when string) (*condition, []errs.Field) {
 	if strings.TrimSpace(when) == "" {
 		return nil, []errs.Field{{Field: path, Code: "required"}}
 	}
-	lang, err := language()
+	lang, err := l.env()
 	if err != nil {
 		panic(err) // a fault of this file that every test meets
 	}
@@ -119,7 +134,7 @@ func compileCondition(path, when string) (*condition, []errs.Field) {
 	if faults := celFaults(path, issues); faults != nil {
 		return nil, faults[:1] // what follows a syntax error is guesswork
 	}
-	if faults := unknownFacts(path, parsed.NativeRep()); faults != nil {
+	if faults := l.unknownFacts(path, parsed.NativeRep()); faults != nil {
 		return nil, faults
 	}
 	checked, issues := lang.Check(parsed)
@@ -129,7 +144,7 @@ func compileCondition(path, when string) (*condition, []errs.Field) {
 	if out := checked.OutputType(); !out.IsExactType(cel.BoolType) {
 		return nil, []errs.Field{{Field: path, Code: "condition_not_boolean", Args: errs.Args("got", out.String())}}
 	}
-	c := &condition{ast: checked.NativeRep(), uses: map[string]bool{}}
+	c := &condition{lang: l, ast: checked.NativeRep(), uses: map[string]bool{}}
 	var refused []errs.Field
 	visit(c.ast, func(e ast.Expr) {
 		switch e.Kind() {
@@ -150,9 +165,9 @@ func compileCondition(path, when string) (*condition, []errs.Field) {
 }
 
 // holds reports whether the condition is true of f.
-func (c *condition) holds(f CaseFacts) bool {
+func (c *condition) holds(f cel.Activation) bool {
 	out, _, err := c.program.Eval(f)
-	return err == nil && out == types.True // language has nothing that fails
+	return err == nil && out == types.True // the language has nothing that fails
 }
 
 // constant reports whether the condition looks at no fact at all, and what it then always says.
@@ -160,8 +175,15 @@ func (c *condition) constant() (value, ok bool) {
 	return c.holds(CaseFacts{}), len(c.uses) == 0
 }
 
-// countable reports whether everyCase covers all that the condition looks at.
-func (c *condition) countable() bool { return !c.uses[factCategory] && !c.uses[factRegion] }
+// countable reports whether all that the condition looks at has a fixed set of values.
+func (c *condition) countable() bool {
+	for fact := range c.uses {
+		if c.lang.values[fact] == nil {
+			return false
+		}
+	}
+	return true
+}
 
 // impossible finds comparisons of a fact with a text that it can never be.
 func (c *condition) impossible(path string) []errs.Field {
@@ -170,7 +192,7 @@ func (c *condition) impossible(path string) []errs.Field {
 		if fact.Kind() != ast.IdentKind || value.Kind() != ast.LiteralKind {
 			return
 		}
-		known, text := factValues[fact.AsIdent()], ""
+		known, text := c.lang.values[fact.AsIdent()], ""
 		if s, ok := value.AsLiteral().(types.String); ok {
 			text = string(s)
 		}
@@ -200,7 +222,7 @@ func (c *condition) impossible(path string) []errs.Field {
 }
 
 // unknownFacts finds the names in a parsed condition that are no facts, so that the message can say which there are.
-func unknownFacts(path string, parsed *ast.AST) []errs.Field {
+func (l *language) unknownFacts(path string, parsed *ast.AST) []errs.Field {
 	var faults []errs.Field
 	operands := map[int64]bool{} // expressions that are part of a longer name
 	visit(parsed, func(e ast.Expr) {
@@ -210,8 +232,8 @@ func unknownFacts(path string, parsed *ast.AST) []errs.Field {
 		if operands[e.ID()] {
 			return
 		}
-		if name, ok := dotted(e); ok && !slices.Contains(facts, name) {
-			faults = append(faults, celFault(path, "unknown_fact", parsed, e, "name", shown(name), "known", strings.Join(facts, ", ")))
+		if name, ok := dotted(e); ok && !slices.Contains(l.facts, name) {
+			faults = append(faults, celFault(path, "unknown_fact", parsed, e, "name", shown(name), "known", strings.Join(l.facts, ", ")))
 		}
 	})
 	return faults

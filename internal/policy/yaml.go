@@ -172,7 +172,7 @@ func (d *decoder) node(path string, n ast.Node, v reflect.Value) {
 		if s, ok := d.text(path, n, "text"); ok {
 			v.SetString(s)
 		}
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		d.number(path, n, v)
 	case reflect.Bool:
 		b, ok := n.(*ast.BoolNode)

@@ -56,9 +56,9 @@ var fates = []struct {
 	{3, []string{"assign", "decline", "assign", "decline", "adjudicate", "respond", "resolve", "close"}},
 	{3, []string{"respond", "wait", "resume", "resolve"}},
 	{2, []string{"respond", "wait", "client-message", "resolve"}},
-	{2, []string{"respond", "extend", "decide-extension", "resolve"}},
-	{1, []string{"transfer-accountability", "decide-transfer", "accept-accountability", "respond", "resolve"}},
-	{1, []string{"respond", "transfer-accountability", "decide-transfer", "refuse-accountability", "resolve"}},
+	{2, []string{"respond", "extend", "decide", "resolve"}},
+	{1, []string{"transfer-accountability", "decide", "accept-accountability", "respond", "resolve"}},
+	{1, []string{"respond", "transfer-accountability", "decide", "refuse-accountability", "resolve"}},
 	{2, []string{"escalate", "prioritize", "respond", "resolve", "close"}},
 	{2, []string{"respond", "resolve", "reopen", "respond", "resolve", "close"}},
 	{1, []string{"note", "cancel"}},
@@ -115,8 +115,6 @@ func (r *Robot) body(p *plan, action string, by *member, view caseView) map[stri
 		return map[string]any{"impact": pick(p.rng, levels), "urgency": pick(p.rng, levels), "reason": say(action)}
 	case "extend":
 		return map[string]any{"milestone": "resolution", "by": "2h", "reason": say(action)}
-	case "decide-extension", "decide-transfer":
-		return map[string]any{"approve": p.rng.IntN(4) > 0, "comment": say("decide")}
 	case "transfer-accountability":
 		return map[string]any{"to_id": pick(p.rng, r.agents(view.AccountableID)).ID, "reason": say(action)}
 	case "resolve":

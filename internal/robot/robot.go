@@ -114,7 +114,7 @@ func (r *Robot) run(ctx context.Context) error {
 		if r.c.For <= 0 || len(met) >= r.c.Cases {
 			return nil
 		}
-		if err := sleep(ctx, lookAgain); err != nil {
+		if err := apiclient.Pause(ctx, lookAgain); err != nil {
 			return err
 		}
 	}
@@ -213,6 +213,9 @@ func (r *Robot) work(ctx context.Context, waiting []*plan) error {
 
 // step has somebody take the action who may take it now; nobody may when others have changed the case meanwhile.
 func (r *Robot) step(ctx context.Context, p *plan, action string) error {
+	if action == decide {
+		return r.decide(ctx, p)
+	}
 	by, view, err := r.whoMay(ctx, p, action)
 	if err != nil {
 		return err
@@ -237,7 +240,7 @@ func (r *Robot) step(ctx context.Context, p *plan, action string) error {
 	if r.c.Pace <= 0 {
 		return ctx.Err()
 	}
-	return sleep(ctx, r.c.Pace/2+time.Duration(r.rng.Int64N(int64(r.c.Pace))))
+	return apiclient.Pause(ctx, r.c.Pace/2+time.Duration(r.rng.Int64N(int64(r.c.Pace))))
 }
 
 // faster reports whether a refusal is what one gets who comes too late.
@@ -299,15 +302,4 @@ func (r *Robot) say(by *member, number, action, what string) {
 		who = by.Username + " (" + by.DisplayName + ")"
 	}
 	_, _ = fmt.Fprintf(r.c.Out, "robot %s %s %s: %s %s\n", time.Now().Format("15:04:05"), who, number, action, what)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -17,7 +17,7 @@ import (
 
 func TestFates(t *testing.T) {
 	t.Parallel()
-	known := models.CaseActions()
+	known := append(models.CaseActions(), decide)
 	used := map[string]bool{}
 	for _, f := range fates {
 		require.Positive(t, f.often)
@@ -92,7 +92,7 @@ func TestTexts(t *testing.T) {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	taken := map[string]int{}
+	taken, decided := map[string]int{}, map[string]int{}
 	agents := map[string]bool{}
 	mux := http.NewServeMux()
 	answer := func(w http.ResponseWriter, status int, body any) {
@@ -138,6 +138,21 @@ func TestRun(t *testing.T) {
 		}
 		answer(w, 200, view(r.PathValue("id"), "agent1"))
 	})
+	mux.HandleFunc("GET /api/v1/tasks", func(w http.ResponseWriter, r *http.Request) {
+		items := []any{}
+		if strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ") == "agent2" {
+			for i := range 60 {
+				items = append(items, map[string]any{"subject_id": fmt.Sprint("case_", i), "approval_id": fmt.Sprint("approval_", i)})
+			}
+		}
+		answer(w, 200, map[string]any{"items": items, "next_cursor": nil})
+	})
+	mux.HandleFunc("POST /api/v1/approvals/{id}/{verb}", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		decided[r.PathValue("verb")]++
+		answer(w, 200, map[string]any{})
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 
@@ -155,6 +170,8 @@ func TestRun(t *testing.T) {
 	require.Equal(t, taken["agent1 close"], tally.Refused["close"], "somebody was faster: counted, and no error")
 	require.Positive(t, tally.Refused["close"])
 	require.Equal(t, map[string]bool{"mcrflow-robot": true}, agents)
+	require.Positive(t, decided["approve"]+decided["reject"], "who is asked decides")
+	require.Equal(t, []int{decided["approve"], decided["reject"]}, []int{tally.Done["approve"], tally.Done["reject"]})
 	for line := range strings.Lines(said.String()) {
 		require.True(t, strings.HasPrefix(line, "robot "), line)
 	}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/policy"
 	"github.com/mcrflow/mcrflow/models"
@@ -26,9 +28,12 @@ type Source interface {
 
 // Book is safe for concurrent use.
 type Book struct {
-	source    Source
-	policies  *lru.Cache[int, *policy.CompiledSLA]
-	calendars *lru.Cache[string, *calendar.Calendar]
+	source     Source
+	policies   *lru.Cache[int, *policy.CompiledSLA]
+	approvals  *lru.Cache[int, *approval.Policy]
+	receptions *lru.Cache[int, *policy.CompiledReception]
+	calendars  *lru.Cache[string, *calendar.Calendar]
+	turned     atomic.Pointer[turned]
 }
 
 // New returns a book over the source.
@@ -37,11 +42,19 @@ func New(source Source) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	approvals, err := lru.New[int, *approval.Policy](kept)
+	if err != nil {
+		return nil, err
+	}
+	receptions, err := lru.New[int, *policy.CompiledReception](kept)
+	if err != nil {
+		return nil, err
+	}
 	calendars, err := lru.New[string, *calendar.Calendar](kept)
 	if err != nil {
 		return nil, err
 	}
-	return &Book{source: source, policies: policies, calendars: calendars}, nil
+	return &Book{source: source, policies: policies, approvals: approvals, receptions: receptions, calendars: calendars}, nil
 }
 
 // SLA returns one version of the sla policy.
@@ -80,6 +93,43 @@ func (b *Book) compile(row models.PolicyVersion) (*policy.CompiledSLA, error) {
 	}
 	b.policies.Add(row.Version, c)
 	return c, nil
+}
+
+// Approval returns one version of the approval policy.
+func (b *Book) Approval(ctx context.Context, version int) (*approval.Policy, error) {
+	if p, ok := b.approvals.Get(version); ok {
+		return p, nil
+	}
+	row, err := b.source.Policy(ctx, approval.Kind, version)
+	if err != nil {
+		return nil, err
+	}
+	return b.compileApproval(row)
+}
+
+// LatestApproval returns the approval policy in force.
+func (b *Book) LatestApproval(ctx context.Context) (*approval.Policy, error) {
+	row, err := b.source.LatestPolicy(ctx, approval.Kind)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := b.approvals.Get(row.Version); ok {
+		return p, nil
+	}
+	return b.compileApproval(row)
+}
+
+func (b *Book) compileApproval(row models.PolicyVersion) (*approval.Policy, error) {
+	var doc approval.Document
+	if err := json.Unmarshal(row.Body, &doc); err != nil {
+		return nil, fmt.Errorf("policy %s version %d: %w", row.Kind, row.Version, err)
+	}
+	p, err := approval.Compile(doc, row.Version)
+	if err != nil { // not errs.Invalid: no caller can put a stored policy right
+		return nil, fmt.Errorf("policy %s version %d: %v", row.Kind, row.Version, err)
+	}
+	b.approvals.Add(row.Version, p)
+	return p, nil
 }
 
 // Calendar returns one version of a calendar.
@@ -138,10 +188,18 @@ func (b *Book) ForNewCase(ctx context.Context, org *models.Org, teamID string) (
 	if err != nil {
 		return models.CaseRules{}, err
 	}
-	calendarID := p.Document().Calendar
-	if own := org.Teams[teamID].CalendarID; own != "" {
-		calendarID = own
-	}
-	c, err := b.LatestCalendar(ctx, calendarID)
+	c, err := b.calendarOf(ctx, org, teamID)
 	return models.CaseRules{Policy: p, PolicyVersion: version, Calendar: c, Org: org}, err
+}
+
+// calendarOf returns the calendar in force of a team: its own, else the organisation's, which the sla policy names.
+func (b *Book) calendarOf(ctx context.Context, org *models.Org, teamID string) (*calendar.Calendar, error) {
+	if own := org.Teams[teamID].CalendarID; own != "" {
+		return b.LatestCalendar(ctx, own)
+	}
+	p, _, err := b.LatestSLA(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return b.LatestCalendar(ctx, p.Document().Calendar)
 }

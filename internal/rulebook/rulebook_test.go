@@ -3,18 +3,19 @@ package rulebook_test
 import (
 	"context"
 	"encoding/json"
-	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mcrflow/mcrflow/internal/calendar"
+	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/policy"
 	"github.com/mcrflow/mcrflow/internal/rulebook"
+	"github.com/mcrflow/mcrflow/internal/testkit/sample"
 	"github.com/mcrflow/mcrflow/models"
+	"github.com/mcrflow/mcrflow/policies"
 )
 
 // shelf holds published versions, the latest last, and counts how often it is read.
@@ -24,16 +25,25 @@ type shelf struct {
 	reads     atomic.Int32
 }
 
-func (s *shelf) LatestPolicy(context.Context, string) (models.PolicyVersion, error) {
-	return s.policies[len(s.policies)-1], nil
+func (s *shelf) of(kind string) []models.PolicyVersion {
+	return slices.DeleteFunc(slices.Clone(s.policies), func(v models.PolicyVersion) bool { return v.Kind != kind })
 }
 
-func (s *shelf) Policy(_ context.Context, _ string, version int) (models.PolicyVersion, error) {
-	s.reads.Add(1)
-	if version > len(s.policies) {
+func (s *shelf) LatestPolicy(_ context.Context, kind string) (models.PolicyVersion, error) {
+	versions := s.of(kind)
+	if len(versions) == 0 {
 		return models.PolicyVersion{}, errs.New(errs.NotFound, "policy.unknown")
 	}
-	return s.policies[version-1], nil
+	return versions[len(versions)-1], nil
+}
+
+func (s *shelf) Policy(_ context.Context, kind string, version int) (models.PolicyVersion, error) {
+	s.reads.Add(1)
+	versions := s.of(kind)
+	if version > len(versions) {
+		return models.PolicyVersion{}, errs.New(errs.NotFound, "policy.unknown")
+	}
+	return versions[version-1], nil
 }
 
 func (s *shelf) LatestCalendar(_ context.Context, id string) (models.CalendarVersion, error) {
@@ -51,10 +61,7 @@ func (s *shelf) Calendar(_ context.Context, id string, version int) (models.Cale
 
 func (s *shelf) publish(t *testing.T, window string) {
 	t.Helper()
-	body, err := os.ReadFile("../../policies/sla/default.yaml")
-	require.NoError(t, err)
-	doc, faults := policy.ParseSLA(body)
-	require.Empty(t, faults)
+	doc := sample.SLA(t)
 	require.NoError(t, doc.Handover.Target.UnmarshalText([]byte(window)))
 	raw, err := json.Marshal(doc)
 	require.NoError(t, err)
@@ -63,10 +70,7 @@ func (s *shelf) publish(t *testing.T, window string) {
 
 func (s *shelf) open(t *testing.T, id string) {
 	t.Helper()
-	body, err := os.ReadFile("../../policies/calendars/cn.yaml")
-	require.NoError(t, err)
-	var doc calendar.Document
-	require.NoError(t, yaml.Unmarshal(body, &doc))
+	doc := sample.Calendar(t, "cn")
 	doc.ID = id
 	raw, err := json.Marshal(doc)
 	require.NoError(t, err)
@@ -136,4 +140,81 @@ func TestBook_reads_what_it_has_not_seen_and_names_what_it_cannot_read(t *testin
 	s.calendars["cn"] = append(s.calendars["cn"], models.CalendarVersion{ID: "cn", Version: 2, Body: []byte("{")})
 	_, err = book.Calendar(context.Background(), "cn", 2)
 	require.ErrorContains(t, err, "calendar cn version 2")
+}
+
+// chains publishes an approval policy with the one chain.
+func (s *shelf) chains(t *testing.T, step string) {
+	t.Helper()
+	doc, faults := approval.Parse([]byte("kind: approval\nchains:\n  reception:\n    select: [{when: 'true', steps: [" + step +
+		"]}]\n    steps: {" + step + ": {who: [{role: director}]}}"))
+	require.Empty(t, faults)
+	raw, err := json.Marshal(doc)
+	require.NoError(t, err)
+	s.policies = append(s.policies, models.PolicyVersion{Kind: approval.Kind, Version: len(s.of(approval.Kind)) + 1, Body: raw})
+}
+
+func TestApproval_is_compiled_once_per_version(t *testing.T) {
+	t.Parallel()
+	s, book := newShelf(t)
+	_, err := book.LatestApproval(context.Background())
+	require.Equal(t, errs.NotFound, errs.CodeOf(err), "the sla policy is another kind")
+	s.chains(t, "one")
+	first, err := book.LatestApproval(context.Background())
+	require.NoError(t, err)
+	s.chains(t, "two")
+	second, err := book.LatestApproval(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 2}, []int{first.Version(), second.Version()})
+	for range 2 {
+		pinned, err := book.Approval(context.Background(), 1)
+		require.NoError(t, err)
+		require.Same(t, first, pinned)
+	}
+	require.Zero(t, s.reads.Load(), "what is known is not read again")
+	_, err = book.Approval(context.Background(), 9)
+	require.Equal(t, errs.NotFound, errs.CodeOf(err))
+}
+
+func TestApproval_that_cannot_be_compiled_is_nobodys_bad_value(t *testing.T) {
+	t.Parallel()
+	s, book := newShelf(t)
+	for _, body := range []string{"{", `{"kind":"approval","chains":{"holiday":{"select":[],"steps":{}}}}`} {
+		s.policies = append(s.policies, models.PolicyVersion{Kind: approval.Kind, Version: len(s.of(approval.Kind)) + 1, Body: []byte(body)})
+		_, err := book.Approval(context.Background(), len(s.of(approval.Kind)))
+		require.ErrorContains(t, err, "policy approval version")
+		require.Equal(t, errs.Internal, errs.CodeOf(err))
+	}
+}
+
+func TestReception_is_judged_by_the_version_that_it_began_with(t *testing.T) {
+	t.Parallel()
+	s, book := newShelf(t)
+	_, _, err := book.LatestReception(t.Context())
+	require.Equal(t, errs.NotFound, errs.CodeOf(err))
+	body, err := policies.FS.ReadFile("reception/default.yaml")
+	require.NoError(t, err)
+	doc, faults := policy.ParseReception(body)
+	require.Empty(t, faults)
+	for version := 1; version <= 2; version++ {
+		doc.Tolerance.Percent = 10 * version
+		raw, err := json.Marshal(doc)
+		require.NoError(t, err)
+		s.policies = append(s.policies, models.PolicyVersion{Kind: policy.KindReception, Version: version, Body: raw})
+	}
+	s.open(t, "night")
+
+	fresh, err := book.ForNewReception(t.Context(), org, "day")
+	require.NoError(t, err)
+	require.Equal(t, []any{2, 20, "cn"}, []any{fresh.PolicyVersion, fresh.Policy.Document().Tolerance.Percent, fresh.Calendar.ID()})
+	fresh, err = book.ForNewReception(t.Context(), org, "night")
+	require.NoError(t, err)
+	require.Equal(t, "night", fresh.Calendar.ID())
+	old, err := book.OfReception(t.Context(), &models.ReceptionState{PolicyVersion: 1, CalendarID: "cn", CalendarVersion: 1}, org)
+	require.NoError(t, err)
+	require.Equal(t, []any{1, 10}, []any{old.PolicyVersion, old.Policy.Document().Tolerance.Percent})
+
+	s.policies = append(s.policies, models.PolicyVersion{Kind: policy.KindReception, Version: 3, Body: []byte(`{"kind": "reception"}`)})
+	_, _, err = book.LatestReception(t.Context())
+	require.Error(t, err)
+	require.NotEqual(t, errs.Invalid, errs.CodeOf(err), "no caller can put a stored policy right")
 }

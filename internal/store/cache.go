@@ -22,6 +22,7 @@ type cache struct {
 	generation atomic.Int64 // counts the changes
 	principals *lru.Cache[[32]byte, cachedPrincipal]
 	org        atomic.Pointer[cachedOrg]
+	deputies   atomic.Pointer[cachedDeputies]
 }
 
 type cachedPrincipal struct {
@@ -32,6 +33,14 @@ type cachedPrincipal struct {
 
 type cachedOrg struct {
 	*models.Org
+	loaded     time.Time
+	generation int64
+}
+
+// cachedDeputies are the rules for deputies that were not over at an instant.
+type cachedDeputies struct {
+	rules      []models.Deputy
+	since      time.Time
 	loaded     time.Time
 	generation int64
 }

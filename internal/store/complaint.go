@@ -197,8 +197,12 @@ func (s *Store) Cases(ctx context.Context, actor models.Actor, f models.CaseFilt
 	if err != nil {
 		return nil, "", err
 	}
+	sc := scopeOf(actor)
+	if err := caseCount(sc, f).estimate(ctx, s, p); err != nil {
+		return nil, "", err
+	}
 	limit := limitOf(p)
-	q := caseList(scopeOf(actor), f, after, limit+1)
+	q := caseList(sc, f, after, limit+1)
 	found, err := read[storedCase](ctx, s, q.text.String(), q.args...)
 	if err != nil {
 		return nil, "", err
@@ -212,6 +216,15 @@ func (s *Store) Cases(ctx context.Context, actor models.Actor, f models.CaseFilt
 	}
 	rows = rows[:limit]
 	return rows, encodeCursor(rows[limit-1].State.ID), nil
+}
+
+// caseCount is a statement that finds what all pages together show, in the simplest words: only the planner reads it.
+func caseCount(sc scope, f models.CaseFilter) *query {
+	q := &query{}
+	q.add(`SELECT FROM cases c WHERE true`)
+	q.filter(f)
+	q.narrow(sc)
+	return q
 }
 
 // caseList is the statement of a page. Whatever is asked for, it begins with the index that names the fewest cases, and
@@ -292,7 +305,7 @@ func breaches(f models.CaseFilter) []bool {
 
 // Timeline lists the events of a case after a sequence number, in order, at most limit. It does not ask who may see it.
 func (s *Store) Timeline(ctx context.Context, caseID string, after int64, limit int) ([]models.TimelineEvent, error) {
-	return read[models.TimelineEvent](ctx, s, `SELECT seq, at, type, actor, on_behalf_of, data FROM timeline
+	return read[models.TimelineEvent](ctx, s, `SELECT seq, at, type, actor, on_behalf_of, data, coalesce(trace_id, '') AS trace_id FROM timeline
 		WHERE subject_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`, caseID, after, limit)
 }
 

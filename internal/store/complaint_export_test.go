@@ -10,9 +10,21 @@ func CaseListSQL(a models.Actor, f models.CaseFilter, after string, n int) (stri
 
 // TaskListSQL is the statement of a page of an inbox.
 func TaskListSQL(a models.Actor, f models.TaskFilter, after string, n int) (string, []any, error) {
-	q, err := boxes[f.Box].list(inboxesOf(a), f, after, n)
+	q, err := boxes[f.Box].list(a.ID, whoseBox(a, f.Box), f, after, n)
 	if err != nil {
 		return "", nil, err
 	}
 	return q.text.String(), q.args, nil
 }
+
+// ApprovalListSQL is the statement of a page of a list of approvals.
+func ApprovalListSQL(a models.Actor, f models.ApprovalFilter, after string, n int) (string, []any, error) {
+	q, err := approvalList(approvalScope(a), f, after, n)
+	if err != nil {
+		return "", nil, err
+	}
+	return q.text.String(), q.args, nil
+}
+
+// OpenApprovalsOfSQL is the statement of OpenApprovalsOf.
+const OpenApprovalsOfSQL = openApprovalsOf

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mcrflow/mcrflow/internal/calendar"
+	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/sla"
 	"github.com/mcrflow/mcrflow/internal/store"
@@ -166,11 +167,22 @@ func answers(steps ...models.CaseStep) models.DecideCases {
 func (d *desk) apply(t testing.TB, steps ...models.CaseStep) models.CaseState {
 	t.Helper()
 	for _, step := range steps {
-		out, err := d.AdvanceCases(t.Context(), []string{step.State.ID}, map[string]int64{step.State.ID: step.State.Seq - 1}, answers(step))
+		out, err := d.AdvanceCase(t.Context(), step.State.ID, d.believed(t, step.State.ID), answers(step))
 		require.NoError(t, err)
 		require.Empty(t, out.Behind)
 	}
 	return steps[len(steps)-1].State
+}
+
+// believed is the stored state as a process knows it; nil before the first step.
+func (d *desk) believed(t testing.TB, caseID string) *models.CaseState {
+	t.Helper()
+	s, err := d.CaseState(t.Context(), caseID)
+	if errs.CodeOf(err) == errs.NotFound {
+		return nil
+	}
+	require.NoError(t, err)
+	return &s
 }
 
 // verify returns what Verify finds, as rules with what they name.

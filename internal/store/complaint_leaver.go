@@ -22,6 +22,9 @@ const attemptsToLeave = 20
 // the ids of the cases that moved. A user who is inactive already stays as they are. Errors: not_found; conflict
 // user.no_heir when a step leaves a case without an owner or with the leaver; those of decide.
 //
+// Approvals stay as they are: once the user is inactive nobody can give them a task any more, and the processes of
+// OpenApprovalsOf find others.
+//
 // Cases are locked before the user, as every step does: so the two never wait for each other. A case that somebody gave
 // the user in between is found once the user is locked, and then all is begun anew.
 func (s *Store) DeactivateUser(ctx context.Context, userID string, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) (models.User, []string, error) {
@@ -49,7 +52,7 @@ func (s *Store) DeactivateUser(ctx context.Context, userID string, at time.Time,
 // casesHeld finds the live cases that must not stay with a leaver.
 const casesHeld = `SELECT c.id FROM case_access a JOIN cases c ON c.id = a.case_id
 	WHERE a.principal = $1 AND a.phase = 'live' AND ($1 IN (c.accountable_id, c.assignee_id, c.offer_to_id, c.transfer_to_id)
-		OR EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.user_id = $1))
+		OR EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.user_id = $1 AND t.approval_id IS NULL))
 	ORDER BY c.id`
 
 // leave makes one attempt. It reports true when the user was given a case that is not locked.

@@ -23,6 +23,11 @@ func (s *Store) NextCaseNumber(ctx context.Context, t models.CaseType, day strin
 	if t == models.TypeInquiry {
 		prefix = "INQ"
 	}
+	return s.nextNumber(ctx, prefix, day)
+}
+
+// nextNumber gives the next number of a day under the prefix.
+func (s *Store) nextNumber(ctx context.Context, prefix, day string) (string, error) {
 	var last int64
 	err := s.onConn(ctx, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, `INSERT INTO case_numbers SELECT $1, $2, 1 WHERE set_config('synchronous_commit', 'off', true) = 'off'
@@ -64,7 +69,7 @@ func (s *Store) AdvanceCases(ctx context.Context, ids []string, known map[string
 			out.Mail = w.mail
 			return w.write(ctx, states, steps)
 		})
-		if isDuplicateCase(err) && try < attemptsOfStep {
+		if isRecorded(err) && try < attemptsOfStep {
 			continue // another attempt recorded the case just now: it is found next time
 		}
 		return out, err
@@ -89,10 +94,14 @@ func behind(ids []string, known map[string]int64, states map[string]models.CaseS
 	return ahead, nil
 }
 
-func isDuplicateCase(err error) bool {
+// isRecorded reports that the first step of a case, an approval or a reception was not the first.
+func isRecorded(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "23505" && pg.ConstraintName == "cases_pkey"
+	return errors.As(err, &pg) && pg.Code == "23505" && slices.Contains(objectKeys, pg.ConstraintName)
 }
+
+// objectKeys are the primary keys of what processes are about.
+var objectKeys = []string{"cases_pkey", "approvals_pkey", "receptions_pkey"}
 
 // writer writes steps in one transaction. It speaks to the server in pipelines, so that a step costs as few round trips
 // as it has decisions: lock, (check people,) write and commit.
@@ -129,7 +138,7 @@ func (w *writer) write(ctx context.Context, states map[string]models.CaseState, 
 		people = append(people, newcomers(&old, &steps[i].State)...)
 		w.step(&old, &steps[i])
 	}
-	if err := w.checkActive(ctx, people); err != nil {
+	if err := w.checkActive(ctx, people, errs.New(errs.Invalid, "case.user_inactive")); err != nil {
 		return err
 	}
 	w.batch.Queue("COMMIT")
@@ -198,16 +207,20 @@ func newcomers(old, state *models.CaseState) []string {
 	return slices.DeleteFunc(holders(state), func(id string) bool { return slices.Contains(before, id) })
 }
 
-// checkActive locks the people against leaving until the transaction ends, and refuses when one has left.
-func (w *writer) checkActive(ctx context.Context, people []string) error {
+func distinct(ids []string) []string {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// checkActive locks the people against leaving until the transaction ends, and answers the refusal when one has left.
+func (w *writer) checkActive(ctx context.Context, people []string, refusal error) error {
 	if len(people) == 0 {
 		return nil
 	}
-	slices.Sort(people)
-	people = slices.Compact(people)
+	people = distinct(people)
 	tag, err := w.conn.Exec(ctx, `SELECT FROM users WHERE id = ANY($1) AND active ORDER BY id FOR SHARE`, people)
 	if err == nil && tag.RowsAffected() < int64(len(people)) {
-		return errs.New(errs.Invalid, "case.user_inactive")
+		return refusal
 	}
 	return err
 }

@@ -64,6 +64,8 @@ func TestCase_is_read_back_as_its_steps_wrote_it(t *testing.T) {
 
 	events, err := d.Timeline(t.Context(), s.ID, 0, 10)
 	require.NoError(t, err)
+	require.Equal(t, first.TraceID, events[0].TraceID)
+	events[0].TraceID = ""
 	require.Equal(t, []models.TimelineEvent{first.Events[0], offered.Events[0], accepted.Events[0]}, events)
 	events, err = d.Timeline(t.Context(), s.ID, 1, 1)
 	require.NoError(t, err)
@@ -169,7 +171,7 @@ func (d *desk) contents(t *testing.T) string {
 	var text string
 	for _, table := range []string{
 		"cases", "timeline", "tasks", "case_accountability", "case_handling", "case_milestones", "case_access", "case_contacts",
-		"notifications", "deliveries", "knowledge_articles",
+		"notifications", "deliveries", "knowledge_articles", "approvals", "approval_access",
 	} {
 		var n string
 		require.NoError(t, d.DB().Raw("SELECT count(*) || ' ' || coalesce(md5(string_agg(x::text, '|' ORDER BY x::text)), '') FROM "+table+" x").Scan(&n).Error)
@@ -189,11 +191,11 @@ func TestStep_of_many_at_once_exactly_one_wins_each_number(t *testing.T) {
 		g.Go(func() error {
 			known := models.CaseState{}
 			for known.Seq < target {
-				step := first
+				step, believed := first, (*models.CaseState)(nil)
 				if known.Seq > 0 {
-					step = next(known, known.UpdatedAt.Add(time.Millisecond), "noted")
+					step, believed = next(known, known.UpdatedAt.Add(time.Millisecond), "noted"), &known
 				}
-				out, err := d.AdvanceCases(ctx, []string{first.State.ID}, map[string]int64{first.State.ID: known.Seq}, answers(step))
+				out, err := d.AdvanceCase(ctx, first.State.ID, believed, answers(step))
 				if err != nil {
 					return err
 				}

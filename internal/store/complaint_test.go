@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/store"
@@ -274,7 +275,7 @@ func TestContacts_of_merged_cases_are_taken_over_with_those_they_had_taken_over_
 }
 
 // Every list is a few walks along indexes: no scan of a table, no sort but of the few rows that the walks bring.
-func TestLists_of_cases_and_tasks_walk_along_indexes(t *testing.T) {
+func TestLists_of_cases_approvals_and_tasks_walk_along_indexes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, store.Options{})
 	d.fill(t, 200_000)
@@ -300,14 +301,25 @@ func TestLists_of_cases_and_tasks_walk_along_indexes(t *testing.T) {
 				lists[fmt.Sprintf("cases, %s, %s, %q", who, name, cursor)] = list{sql, args}
 			}
 		}
-		for _, b := range []models.TaskBox{models.BoxTodo, models.BoxDone, models.BoxStarted} {
+		for _, b := range []models.TaskBox{models.BoxTodo, models.BoxDone, models.BoxStarted, models.BoxCC} {
 			for _, cursor := range []string{"", "2026-11-23T01:00:00Z|task_1"} {
 				sql, args, err := store.TaskListSQL(a, models.TaskFilter{Box: b}, cursor, 51)
 				require.NoError(t, err)
 				lists[fmt.Sprintf("tasks, %s, %s, %q", who, b, cursor)] = list{sql, args}
 			}
 		}
+		for name, f := range map[string]models.ApprovalFilter{
+			"all": {}, "open": {Open: ptr(true)}, "over": {Open: ptr(false)}, "withdrawn": {Outcome: approval.Withdrawn},
+			"subject": {SubjectID: "case_" + fmt.Sprintf("%026d", 8)}, "requester": {RequesterID: d.one.ID}, "process": {Process: models.ComplaintProcess},
+		} {
+			for _, cursor := range []string{"", "2026-01-02T01:00:00Z|approval_1"} {
+				sql, args, err := store.ApprovalListSQL(a, f, cursor, 51)
+				require.NoError(t, err)
+				lists[fmt.Sprintf("approvals, %s, %s, %q", who, name, cursor)] = list{sql, args}
+			}
+		}
 	}
+	lists["open approvals of a person"] = list{store.OpenApprovalsOfSQL, []any{d.one.ID}}
 	buffers := regexp.MustCompile(`Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?`)
 	for name, l := range lists {
 		rows, err := conns.QueryContext(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, SUMMARY OFF) "+l.sql, l.args...)
@@ -359,12 +371,28 @@ func (d *desk) fill(t testing.TB, n int) {
 			SELECT 'task_' || substr(id, 6), 'complaint', 'handle', id, assignee_id, CASE WHEN phase = 'live' THEN 'open' ELSE 'done' END,
 				coalesce(next_due_at, 'infinity'), created_at, CASE WHEN phase <> 'live' THEN assignee_id END, CASE WHEN phase <> 'live' THEN updated_at END, created_by
 			FROM cases`,
+		`INSERT INTO receptions (id, number, status, kind, level, client_id, requester_id, created_at, updated_at, seq, state, plans)
+			SELECT id, 'R' || i, 'closed', 'company_visit', 'vip', 'client_' || 1 + i % 2000, 'user_' || i % 997, now(), now(), 1,
+				jsonb_build_object('id', id, 'seq', 1, 'filler', repeat('f', 600)), '{}'
+			FROM (SELECT i, 'reception_' || lpad(i::text, 26, '0') AS id FROM generate_series(1, 20000) i) x`,
+		`INSERT INTO approvals (id, process, chain, subject_id, requester_id, outcome, created_at, updated_at, ended_at, seq, state)
+			SELECT id, 'complaint', 'accountability-transfer', subject_id, requester_id, outcome, created_at, created_at,
+				CASE WHEN outcome IS NOT NULL THEN created_at END, 1, jsonb_build_object('id', id, 'seq', 1, 'filler', repeat('f', 900))
+			FROM (SELECT 'approval_' || substr(id, 6) AS id, id AS subject_id, assignee_id AS requester_id, created_at,
+				CASE phase WHEN 'live' THEN NULL WHEN 'cancelled' THEN 'withdrawn' ELSE 'approved' END AS outcome FROM cases WHERE right(id, 1) IN ('0', '2', '4', '6', '8')) x`,
+		`INSERT INTO approval_access SELECT DISTINCT p, outcome IS NULL, created_at, id
+			FROM approvals, unnest(ARRAY[requester_id, 'user_' || length(id), ?, 'user_' || right(id, 2)]) p`,
+		`INSERT INTO tasks (id, process, kind, subject_id, approval_id, user_id, state, due_at, created_at, done_by, done_at, started_by)
+			SELECT 'task_' || k || substr(a.id, 10), 'approval', 'approve', a.subject_id, a.id, p, x.state, 'infinity', a.created_at,
+				CASE x.state WHEN 'done' THEN p END, CASE x.state WHEN 'done' THEN a.created_at END, a.requester_id
+			FROM approvals a, (VALUES (1), (2)) k(k), LATERAL (SELECT CASE k WHEN 1 THEN 'user_' || right(a.id, 2) ELSE ? END AS p,
+				CASE WHEN k = 2 THEN 'copy' WHEN a.outcome IS NULL THEN 'open' ELSE 'done' END AS state) x`,
 		`INSERT INTO case_contacts SELECT id, 'case_0', 1, '{}' FROM cases WHERE id LIKE '%7'`,
 		`VACUUM ANALYZE`,
 	} {
 		var args []any
 		if strings.Contains(statement, "?") {
-			args = []any{d.one.ID, d.two.ID, d.team.ID, d.other.ID, n}
+			args = []any{d.one.ID, d.two.ID, d.team.ID, d.other.ID, n}[:strings.Count(statement, "?")]
 		}
 		require.NoError(t, d.DB().Exec(statement, args...).Error)
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -18,14 +17,17 @@ func (w *writer) step(old *models.CaseState, step *models.CaseStep) {
 	} else {
 		w.updateCase(s)
 	}
-	w.events(s.ID, step.TraceID, step.Events)
-	w.tenures(s.ID, step)
-	w.tasks(s, step.Tasks)
+	o := &origin{
+		process: models.ComplaintProcess, subjectID: s.ID, about: s.ID, startedBy: s.CreatedBy, seq: s.Seq, at: s.UpdatedAt, traceID: step.TraceID,
+	}
+	w.events(o, step.Events)
+	w.tenures(old, s.ID, step)
+	w.tasks(o, step.Tasks)
 	w.milestones(old, s)
 	w.access(old, s)
 	w.contacts(step)
 	w.resolution(step)
-	w.notices(step)
+	w.notices(o, step.Notices)
 }
 
 // facts are the columns that may change with a step, in the order of both statements below.
@@ -69,74 +71,37 @@ func (w *writer) insertCase(s *models.CaseState, r *models.CaseRecord) {
 			r.Subject, r.Description, r.Contact, r.OccurredAt, r.ExternalRef)...)
 }
 
+// updateCase replaces the row of the step before. That there is one is counted: a division by zero ends the transaction.
 func (w *writer) updateCase(s *models.CaseState) {
-	w.batch.Queue(`UPDATE cases SET status = $2, priority = $3, account_manager_id = nullif($4, ''), accountable_id = $5,
+	w.batch.Queue(`WITH step AS (UPDATE cases SET status = $2, priority = $3, account_manager_id = nullif($4, ''), accountable_id = $5,
 			accountable_team_id = nullif($6, ''), assignee_id = $7, team_id = nullif($8, ''), offer_to_id = nullif($9, ''),
 			offer_team_id = nullif($10, ''), transfer_to_id = nullif($11, ''), category = $12, policy_version = $13, breached = $14,
 			next_due_at = $15, updated_at = $16, closed_at = $17, seq = $18, state = $19
-		WHERE id = $1`, facts(s)...)
-}
-
-func (w *writer) events(caseID, trace string, events []models.TimelineEvent) {
-	if len(events) == 0 {
-		return
-	}
-	n := len(events)
-	seqs, ats, types := make([]int64, n), make([]time.Time, n), make([]string, n)
-	actors, behalf, data := make([]string, n), make([]string, n), make([]*string, n)
-	for i, e := range events {
-		seqs[i], ats[i], types[i], actors[i], behalf[i] = e.Seq, e.At, e.Type, e.Actor, e.OnBehalfOf
-		if len(e.Data) > 0 {
-			data[i] = jsonText(e.Data)
-		}
-	}
-	w.batch.Queue(`INSERT INTO timeline (subject_id, seq, at, type, actor, on_behalf_of, data, trace_id)
-		SELECT $1, e.seq, e.at, e.type, e.actor, e.behalf, e.data::jsonb, nullif($8, '')
-		FROM unnest($2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]) e(seq, at, type, actor, behalf, data)`,
-		caseID, seqs, ats, types, actors, behalf, data, trace)
-}
-
-// jsonText is v as JSON. What is written here are maps of plain values; a value that is none is a defect of this program.
-func jsonText(v any) *string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	text := string(b)
-	return &text
+		WHERE id = $1 AND seq = $18 - 1 RETURNING 1) SELECT 1 / count(*) FROM step`, facts(s)...)
 }
 
 // tenures closes the open interval and opens the next in one statement. Counting what was closed makes sure that it is
-// closed before the insertion looks for an open one.
-func (w *writer) tenures(caseID string, step *models.CaseStep) {
+// closed before the insertion looks for an open one. The first step has nothing to close.
+func (w *writer) tenures(old *models.CaseState, caseID string, step *models.CaseStep) {
 	if t := step.Accountable; t != nil {
-		w.batch.Queue(`WITH closed AS (UPDATE case_accountability SET during = tstzrange(lower(during), $2)
-				WHERE case_id = $1 AND upper_inf(during) RETURNING 1)
-			INSERT INTO case_accountability (case_id, user_id, during, reason)
-			SELECT $1, $3, tstzrange($2, NULL), $4 FROM (SELECT count(*) FROM closed) c WHERE $3 <> ''`,
-			caseID, t.From, t.UserID, t.Reason)
+		with, closed := closing(old, "case_accountability")
+		w.batch.Queue(with+`INSERT INTO case_accountability (case_id, user_id, during, reason)
+			SELECT $1, $3, tstzrange($2, NULL), $4`+closed, caseID, t.From, t.UserID, t.Reason)
 	}
 	if t := step.Handling; t != nil {
-		w.batch.Queue(`WITH closed AS (UPDATE case_handling SET during = tstzrange(lower(during), $2)
-				WHERE case_id = $1 AND upper_inf(during) RETURNING 1)
-			INSERT INTO case_handling (case_id, user_id, during, reason, kind)
-			SELECT $1, $3, tstzrange($2, NULL), $4, $5 FROM (SELECT count(*) FROM closed) c WHERE $3 <> ''`,
-			caseID, t.From, t.UserID, t.Reason, string(t.Kind))
+		with, closed := closing(old, "case_handling")
+		w.batch.Queue(with+`INSERT INTO case_handling (case_id, user_id, during, reason, kind)
+			SELECT $1, $3, tstzrange($2, NULL), $4, $5`+closed, caseID, t.From, t.UserID, t.Reason, string(t.Kind))
 	}
 }
 
-func (w *writer) tasks(s *models.CaseState, tasks []models.Task) {
-	for _, t := range tasks {
-		var why *string
-		if len(t.Why) > 0 {
-			why = jsonText(t.Why)
-		}
-		w.batch.Queue(`INSERT INTO tasks (id, process, kind, subject_id, user_id, team_id, state, due_at, why, created_at, done_by, done_at, started_by)
-			VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), $7, coalesce($8::timestamptz, 'infinity'), $9::text::jsonb, $10, nullif($11, ''), $12, $13)
-			ON CONFLICT (id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at, why = excluded.why,
-				done_by = excluded.done_by, done_at = excluded.done_at`,
-			t.ID, models.ComplaintProcess, t.Kind, s.ID, t.UserID, t.TeamID, string(t.State), t.DueAt, why, t.CreatedAt, t.DoneBy, t.DoneAt, s.CreatedBy)
+// closing is what goes around the insertion of an interval.
+func closing(old *models.CaseState, table string) (with, closed string) {
+	if old.ID == "" {
+		return "", ""
 	}
+	return `WITH closed AS (UPDATE ` + table + ` SET during = tstzrange(lower(during), $2)
+		WHERE case_id = $1 AND upper_inf(during) RETURNING 1) `, ` FROM (SELECT count(*) FROM closed) c WHERE $3 <> ''`
 }
 
 // milestone is a row of case_milestones.
@@ -178,16 +143,19 @@ func sameTime(a, b *time.Time) bool {
 // milestones writes the promises that the step changed, and removes one that went back to a case that was merged.
 func (w *writer) milestones(old, s *models.CaseState) {
 	before, now := milestonesOf(old), milestonesOf(s)
+	var changed []milestone
 	for key, m := range now {
-		if was, ok := before[key]; ok && was.equal(m) {
-			continue
+		if was, ok := before[key]; !ok || !was.equal(m) {
+			changed = append(changed, m)
 		}
+	}
+	if len(changed) > 0 {
 		w.batch.Queue(`INSERT INTO case_milestones (case_id, name, cycle, state, clock, target, started_at, due_at, met_at, breached_at, cancelled_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			SELECT $1, m.* FROM jsonb_to_recordset($2) m ("Name" text, "Cycle" integer, "State" text, "Clock" text, "Target" text,
+				"StartedAt" timestamptz, "DueAt" timestamptz, "MetAt" timestamptz, "BreachedAt" timestamptz, "CancelledAt" timestamptz)
 			ON CONFLICT (case_id, name, cycle) DO UPDATE SET state = excluded.state, clock = excluded.clock, target = excluded.target,
 				started_at = excluded.started_at, due_at = excluded.due_at, met_at = excluded.met_at,
-				breached_at = excluded.breached_at, cancelled_at = excluded.cancelled_at`,
-			s.ID, m.Name, m.Cycle, m.State, m.Clock, m.Target, m.StartedAt, m.DueAt, m.MetAt, m.BreachedAt, m.CancelledAt)
+				breached_at = excluded.breached_at, cancelled_at = excluded.cancelled_at`, s.ID, changed)
 	}
 	for key := range before {
 		if _, ok := now[key]; !ok {

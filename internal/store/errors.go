@@ -51,7 +51,7 @@ func mapped(err error) error {
 func mappedCode(err error, pg *pgconn.PgError) error {
 	constraint := strings.TrimPrefix(pg.ConstraintName, pg.TableName+"_")
 	switch pg.Code {
-	case "23505": // unique_violation
+	case "23505", "23P01": // unique_violation, exclusion_violation
 		return errs.Wrap(err, errs.Conflict, pg.TableName+"."+constraint)
 	case "23503": // foreign_key_violation
 		return invalid(err, strings.TrimSuffix(constraint, "_fkey"), "unknown")

@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
@@ -52,6 +55,9 @@ func list[T any](ctx context.Context, q gorm.ChainInterface[T], p models.Page, d
 	if err != nil {
 		return nil, "", err
 	}
+	if err := estimate(ctx, q, p); err != nil {
+		return nil, "", err
+	}
 	if after != "" {
 		if dir == descending {
 			q = q.Where("id < ?", after)
@@ -69,6 +75,55 @@ func list[T any](ctx context.Context, q gorm.ChainInterface[T], p models.Page, d
 	}
 	rows = rows[:limit]
 	return rows, encodeCursor(id(rows[limit-1])), nil
+}
+
+// estimate answers about how many rows the query finds, where the page asks for that. It is the planner's estimate, never
+// a count: its cost does not grow with the table, and its truth is that of the last ANALYZE.
+func estimate[T any](ctx context.Context, q gorm.ChainInterface[T], p models.Page) error {
+	if p.Estimate == nil {
+		return nil
+	}
+	var plan []byte
+	err := q.Scopes(func(stmt *gorm.Statement) {
+		selecting := stmt.Clauses["SELECT"]
+		selecting.BeforeExpression = clause.Expr{SQL: explainJSON}
+		stmt.Clauses["SELECT"] = selecting
+	}).Row(ctx).Scan(&plan)
+	if err != nil {
+		return mapped(err)
+	}
+	*p.Estimate, err = plannedRows(plan)
+	return err
+}
+
+// estimate is the same for a statement without gorm.
+func (q *query) estimate(ctx context.Context, s *Store, p models.Page) error {
+	if p.Estimate == nil {
+		return nil
+	}
+	return s.onConn(ctx, func(conn *pgx.Conn) error {
+		var plan []byte
+		err := conn.QueryRow(ctx, explainJSON+" "+q.text.String(), q.args...).Scan(&plan)
+		if err == nil {
+			*p.Estimate, err = plannedRows(plan)
+		}
+		return err
+	})
+}
+
+const explainJSON = "EXPLAIN (FORMAT JSON)"
+
+// plannedRows reads how many rows a plan expects.
+func plannedRows(plan []byte) (int64, error) {
+	var plans []struct {
+		Plan struct {
+			Rows float64 `json:"Plan Rows"`
+		}
+	}
+	if err := json.Unmarshal(plan, &plans); err != nil || len(plans) != 1 {
+		return 0, fmt.Errorf("read plan %q: %w", plan, err)
+	}
+	return int64(plans[0].Plan.Rows), nil
 }
 
 // all begins a query over a table.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
@@ -28,17 +29,24 @@ func (s *Store) PolicyVersions(ctx context.Context, kind string, p models.Page) 
 }
 
 // PublishPolicy stores the body under the next version number of its kind, and returns it with the number. Who names a
-// Version means that one: precondition_failed when it is not the next.
+// Version means that one: precondition_failed when it is not the next. A command that has published already gets what it
+// published, however many of its repetitions arrive at the same time.
 func (s *Store) PublishPolicy(ctx context.Context, v models.PolicyVersion) (models.PolicyVersion, error) {
 	if v.PublishedAt.IsZero() {
 		v.PublishedAt = s.now()
 	}
 	err := s.tx(ctx, func(tx *gorm.DB) error {
-		var err error
-		if v.Version, err = nextVersion(tx, "policy_versions", "kind", v.Kind, v.Version); err != nil {
+		next, err := nextVersion(tx, "policy_versions", "kind", v.Kind, v.Version)
+		if err != nil {
 			return err
 		}
-		return tx.Create(&v).Error
+		v.Version = next
+		res := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "command_id"}}, DoNothing: true}).Create(&v)
+		if res.Error == nil && res.RowsAffected == 0 {
+			v, err = gorm.G[models.PolicyVersion](tx).Where("command_id = ?", v.CommandID).Take(ctx)
+			return err
+		}
+		return res.Error
 	})
 	if err != nil {
 		return models.PolicyVersion{}, err
@@ -112,6 +120,9 @@ func latest[T any](ctx context.Context, q gorm.ChainInterface[T]) (T, error) {
 func versions[T any](ctx context.Context, q gorm.ChainInterface[T], p models.Page, number func(T) int) ([]T, string, error) {
 	before, err := decodeCursor(p.Cursor)
 	if err != nil {
+		return nil, "", err
+	}
+	if err := estimate(ctx, q, p); err != nil {
 		return nil, "", err
 	}
 	if before != "" {

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/testkit"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -47,6 +48,31 @@ func TestPolicy_versions_count_up_and_keep_the_body_to_the_byte(t *testing.T) {
 	require.Empty(t, next)
 	require.Len(t, page, 1)
 	require.Equal(t, 1, page[0].Version)
+}
+
+func TestPolicy_is_published_once_per_command_however_many_ask_at_the_same_time(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	command := id.New(id.Request)
+	published := make(chan models.PolicyVersion, 8)
+	var group errgroup.Group
+	for range cap(published) {
+		group.Go(func() error {
+			v, err := s.PublishPolicy(t.Context(), models.PolicyVersion{Kind: "sla", Body: []byte("{}"), PublishedBy: "user_x", CommandID: &command})
+			published <- v
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	close(published)
+	for v := range published {
+		require.Equal(t, 1, v.Version, "the same publication for all")
+		require.Equal(t, "user_x", v.PublishedBy)
+	}
+	other := id.New(id.Request)
+	v, err := s.PublishPolicy(t.Context(), models.PolicyVersion{Kind: "sla", Body: []byte("{}"), CommandID: &other})
+	require.NoError(t, err)
+	require.Equal(t, 2, v.Version)
 }
 
 func TestCalendar_versions_count_up_also_when_many_publish_at_once(t *testing.T) {

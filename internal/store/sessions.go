@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/mcrflow/mcrflow/internal/auth"
 	"github.com/mcrflow/mcrflow/internal/errs"
@@ -141,8 +142,9 @@ func (s *Store) Logout(ctx context.Context, tokenID string) error {
 }
 
 // IssueToken makes a service token for an active user. The secret is returned once and kept nowhere. Errors: invalid
-// when the user is unknown or inactive, or the time of expiry has passed.
-func (s *Store) IssueToken(ctx context.Context, userID, name string, expires *time.Time, by string) (string, models.Token, error) {
+// when the user is unknown or inactive, or the time of expiry has passed; conflict when the id was issued before, whose
+// secret nobody can show again.
+func (s *Store) IssueToken(ctx context.Context, tokenID, userID, name string, expires *time.Time) (string, models.Token, error) {
 	now := s.now()
 	if expires != nil && !expires.After(now) {
 		return "", models.Token{}, errs.NewInvalid(errs.Field{Field: "expires_at", Code: "future"})
@@ -156,10 +158,13 @@ func (s *Store) IssueToken(ctx context.Context, userID, name string, expires *ti
 	}
 	secret, hash := auth.NewSecret(auth.PrefixService)
 	t := models.Token{
-		ID: id.New(id.Token), UserID: userID, Hash: hash[:], Kind: kindService, Name: name, ExpiresAt: expires, CreatedAt: now,
+		ID: tokenID, UserID: userID, Hash: hash[:], Kind: kindService, Name: name, ExpiresAt: expires, CreatedAt: now,
 	}
-	if err := gorm.G[models.Token](s.db).Create(ctx, &t); err != nil {
-		return "", models.Token{}, mapped(err)
+	switch res := s.db.WithContext(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&t); {
+	case res.Error != nil:
+		return "", models.Token{}, mapped(res.Error)
+	case res.RowsAffected == 0:
+		return "", models.Token{}, errs.New(errs.Conflict, "conflict.secret_shown_once")
 	}
 	t.Hash = nil
 	return secret, t, nil

@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/mcrflow/mcrflow/internal/auth"
 	"github.com/mcrflow/mcrflow/internal/errs"
@@ -167,7 +169,7 @@ func TestToken_is_shown_once_listed_without_secrets_and_revoked_at_once(t *testi
 	c := newClock()
 	s, u := withUser(t, c)
 	expires := c.at.Add(time.Hour)
-	secret, issued, err := s.IssueToken(t.Context(), u.ID, "nightly job", &expires, u.ID)
+	secret, issued, err := s.IssueToken(t.Context(), id.New(id.Token), u.ID, "nightly job", &expires)
 	require.NoError(t, err)
 	require.Contains(t, secret, auth.PrefixService)
 	p, err := s.Authenticate(t.Context(), secret)
@@ -187,13 +189,40 @@ func TestToken_is_shown_once_listed_without_secrets_and_revoked_at_once(t *testi
 	requireCode(t, errs.NotFound, s.RevokeToken(t.Context(), id.New(id.Token)))
 }
 
+func TestToken_is_issued_once_per_id_however_many_ask_at_the_same_time(t *testing.T) {
+	t.Parallel()
+	s, u := withUser(t, newClock())
+	tokenID := id.New(id.Token)
+	secrets := make(chan string, 8)
+	var group errgroup.Group
+	for range cap(secrets) {
+		group.Go(func() error {
+			secret, _, err := s.IssueToken(t.Context(), tokenID, u.ID, "robot", nil)
+			if err == nil {
+				secrets <- secret
+				return nil
+			}
+			var e *errs.Error
+			if !errors.As(err, &e) || e.Key != "conflict.secret_shown_once" {
+				return err
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	require.Len(t, secrets, 1, "one caller has the secret, all others know that it was made")
+	p, err := s.Authenticate(t.Context(), <-secrets)
+	require.NoError(t, err)
+	require.Equal(t, tokenID, p.TokenID)
+}
+
 func TestToken_is_issued_only_for_an_active_user_and_a_time_to_come(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	s, u := withUser(t, c)
-	_, _, err := s.IssueToken(t.Context(), id.New(id.User), "x", nil, u.ID)
+	_, _, err := s.IssueToken(t.Context(), id.New(id.Token), id.New(id.User), "x", nil)
 	requireField(t, "user_id", "unknown", err)
-	_, _, err = s.IssueToken(t.Context(), u.ID, "x", &c.at, u.ID)
+	_, _, err = s.IssueToken(t.Context(), id.New(id.Token), u.ID, "x", &c.at)
 	requireField(t, "expires_at", "future", err)
 }
 
@@ -227,7 +256,7 @@ func TestPassword_change_ends_sessions_but_not_service_tokens(t *testing.T) {
 	t.Parallel()
 	s, u := withUser(t, newClock())
 	session := login(t, s, "agent1", "demo")
-	service, _, err := s.IssueToken(t.Context(), u.ID, "job", nil, u.ID)
+	service, _, err := s.IssueToken(t.Context(), id.New(id.Token), u.ID, "job", nil)
 	require.NoError(t, err)
 	for range 5 {
 		_, _, _, err := s.Login(t.Context(), "agent1", "wrong")
@@ -295,7 +324,7 @@ func TestPurge_removes_what_nobody_can_need(t *testing.T) {
 	c := newClock()
 	s, u := withUser(t, c)
 	token := login(t, s, "agent1", "demo")
-	_, _, err := s.IssueToken(t.Context(), u.ID, "job", ptr(c.at.Add(time.Hour)), u.ID)
+	_, _, err := s.IssueToken(t.Context(), id.New(id.Token), u.ID, "job", ptr(c.at.Add(time.Hour)))
 	require.NoError(t, err)
 	_, _, err = s.Claim(t.Context(), u.ID, "key", models.IdempotencyRecord{CommandID: "req_1", Fingerprint: []byte{1}})
 	require.NoError(t, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// storedTask is a task with its case.
+// storedTask is a task with its case, approval or reception.
 type storedTask struct {
 	ID, Kind, Process, SubjectID string
 	UserID, TeamID, DoneBy       *string
@@ -20,7 +20,9 @@ type storedTask struct {
 	Why                          map[string]string
 	State                        models.TaskState
 	Number, Subject              string
-	Case                         models.CaseState
+	Case                         *models.CaseState
+	Approval                     *models.ApprovalState
+	Reception                    *models.ReceptionState
 }
 
 func (t storedTask) row() models.TaskRow {
@@ -29,33 +31,41 @@ func (t storedTask) row() models.TaskRow {
 			ID: t.ID, Kind: t.Kind, UserID: deref(t.UserID), TeamID: deref(t.TeamID), CreatedAt: t.CreatedAt, DueAt: t.DueAt,
 			Why: t.Why, State: t.State, DoneBy: deref(t.DoneBy), DoneAt: t.DoneAt,
 		},
-		Process: t.Process, SubjectID: t.SubjectID, Number: t.Number, Subject: t.Subject, Case: t.Case,
+		Process: t.Process, SubjectID: t.SubjectID, Number: t.Number, Subject: t.Subject, Case: t.Case, Approval: t.Approval,
+		Reception: t.Reception,
 	}
 }
 
-// taskColumns is what a models.TaskRow is made of; t is the task.
+// taskColumns is what a models.TaskRow is made of; t is the task. The name of the subject is looked up where its process
+// keeps it. The state is that of the process that the task belongs to: of an approval's task it is not the case's.
 const taskColumns = `SELECT t.id, t.kind, t.process, t.subject_id, t.user_id, t.team_id, t.done_by, t.created_at,
-	nullif(t.due_at, 'infinity') AS due_at, t.done_at, t.why, t.state, c.number, c.subject, c.state AS "case"
-FROM tasks t JOIN cases c ON c.id = t.subject_id `
+	nullif(t.due_at, 'infinity') AS due_at, t.done_at, t.why, t.state, coalesce(c.number, r.number, a.state ->> 'number', '') AS number,
+	coalesce(c.subject, r.purpose, '') AS subject, CASE WHEN t.approval_id IS NULL THEN c.state END AS "case", a.state AS approval,
+	CASE WHEN t.approval_id IS NULL THEN r.state END AS reception
+FROM tasks t LEFT JOIN cases c ON c.id = t.subject_id LEFT JOIN receptions r ON r.id = t.subject_id LEFT JOIN approvals a ON a.id = t.approval_id `
 
 // box is how an inbox is read: one walk of an index per person or team, in the order of a time.
 type box struct {
 	column string // whose
-	open   bool
+	state  models.TaskState
 	time   string // the order, then id
 	newest bool   // the latest first
 	key    func(models.TaskRow) *time.Time
 }
 
 var boxes = map[models.TaskBox]box{
-	models.BoxTodo:    {column: "holder", open: true, time: "due_at", key: func(t models.TaskRow) *time.Time { return t.DueAt }},
-	models.BoxDone:    {column: "done_by", time: "done_at", newest: true, key: func(t models.TaskRow) *time.Time { return t.DoneAt }},
-	models.BoxStarted: {column: "started_by", open: true, time: "created_at", newest: true, key: func(t models.TaskRow) *time.Time { return &t.CreatedAt }},
+	models.BoxTodo:    {column: "holder", state: models.TaskOpen, time: "due_at", key: func(t models.TaskRow) *time.Time { return t.DueAt }},
+	models.BoxDone:    {column: "done_by", state: models.TaskDone, time: "done_at", newest: true, key: func(t models.TaskRow) *time.Time { return t.DoneAt }},
+	models.BoxStarted: {column: "started_by", state: models.TaskOpen, time: "created_at", newest: true, key: madeAt},
+	models.BoxCC:      {column: "holder", state: models.TaskCopy, time: "created_at", newest: true, key: madeAt},
 }
 
+func madeAt(t models.TaskRow) *time.Time { return &t.CreatedAt }
+
 // Tasks lists one box of the actor's inbox and the cursor of the next page, empty on the last. To do is ordered by due
-// time, what is never due last, and holds what waits for the actor, their team and those whose deputy they are. What they
-// have done or started is theirs alone, the latest first. No process makes copies for reading yet, so that box is empty.
+// time, what is never due last, and holds what waits for the actor, their team and those whose deputy they are. An approval
+// gives a deputy who may decide a task of their own: what it asks of others is not in their box. What they have done or
+// started, and their copies, are theirs alone, the latest first. A box that is none is empty.
 func (s *Store) Tasks(ctx context.Context, actor models.Actor, f models.TaskFilter, p models.Page) ([]models.TaskRow, string, error) {
 	after, err := decodeCursor(p.Cursor)
 	if err != nil {
@@ -65,12 +75,12 @@ func (s *Store) Tasks(ctx context.Context, actor models.Actor, f models.TaskFilt
 	if !ok {
 		return []models.TaskRow{}, "", nil
 	}
-	whose := []string{actor.ID}
-	if f.Box == models.BoxTodo {
-		whose = inboxesOf(actor)
+	whose := whoseBox(actor, f.Box)
+	if err := b.count(actor.ID, whose, f).estimate(ctx, s, p); err != nil {
+		return nil, "", err
 	}
 	limit := limitOf(p)
-	q, err := b.list(whose, f, after, limit+1)
+	q, err := b.list(actor.ID, whose, f, after, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -88,6 +98,14 @@ func (s *Store) Tasks(ctx context.Context, actor models.Actor, f models.TaskFilt
 	rows = rows[:limit]
 	last := rows[limit-1]
 	return rows, encodeCursor(placeOf(b.key(last)) + "|" + last.ID), nil
+}
+
+// whoseBox lists the users and teams whose tasks are in the actor's box.
+func whoseBox(a models.Actor, b models.TaskBox) []string {
+	if b == models.BoxTodo {
+		return inboxesOf(a)
+	}
+	return []string{a.ID}
 }
 
 // inboxesOf lists the users and teams whose open tasks the actor may do: their own, their team's, and the same of those
@@ -113,12 +131,31 @@ func placeOf(t *time.Time) string {
 	return t.Format(time.RFC3339Nano)
 }
 
-// list is the statement of a page.
-func (b box) list(whose []string, f models.TaskFilter, after string, n int) (*query, error) {
-	state, direction, beyond := "done", "", ">"
-	if b.open {
-		state = "open"
+// count is a statement that finds what all pages together show; only the planner reads it.
+func (b box) count(self string, whose []string, f models.TaskFilter) *query {
+	q := &query{}
+	q.add(`SELECT FROM tasks k WHERE k.state = '`+string(b.state)+`' AND k.`+b.column+` = ANY($%d)`, whose)
+	q.filterTasks(self, whose, f)
+	return q
+}
+
+// filterTasks limits the tasks k to those that the filter asks for and that self, beside whose own tasks are those of others,
+// may settle.
+func (q *query) filterTasks(self string, whose []string, f models.TaskFilter) {
+	if len(whose) > 1 {
+		q.add(` AND (k.approval_id IS NULL OR k.holder = $%d)`, self)
 	}
+	if f.Process != "" {
+		q.add(` AND k.process = $%d`, f.Process)
+	}
+	if f.DueBefore != nil {
+		q.add(` AND k.due_at < $%d`, *f.DueBefore)
+	}
+}
+
+// list is the statement of a page.
+func (b box) list(self string, whose []string, f models.TaskFilter, after string, n int) (*query, error) {
+	direction, beyond := "", ">"
 	if b.newest {
 		direction, beyond = " DESC", "<"
 	}
@@ -128,13 +165,8 @@ func (b box) list(whose []string, f models.TaskFilter, after string, n int) (*qu
 	q := &query{}
 	q.add(taskColumns+`WHERE t.id IN (
 	SELECT x.id FROM (SELECT w.id, w.`+b.time+` FROM unnest($%d::text[]) p(id) CROSS JOIN LATERAL (
-		SELECT k.id, k.`+b.time+` FROM tasks k WHERE k.state = '`+state+`' AND k.`+b.column+` = p.id`, whose)
-	if f.Process != "" {
-		q.add(` AND k.process = $%d`, f.Process)
-	}
-	if f.DueBefore != nil {
-		q.add(` AND k.due_at < $%d`, *f.DueBefore)
-	}
+		SELECT k.id, k.`+b.time+` FROM tasks k WHERE k.state = '`+string(b.state)+`' AND k.`+b.column+` = p.id`, whose)
+	q.filterTasks(self, whose, f)
 	if after != "" {
 		at, id, err := place(after)
 		if err != nil {
@@ -160,12 +192,16 @@ func place(cursor string) (at, id string, err error) {
 }
 
 // Task returns one task that the actor may see; not_found otherwise. Those see it whose inbox it is in, who did it, who
-// began its process, and who may see its case.
+// began its process, and who may see its case or reception; of an approval, who may see that.
 func (s *Store) Task(ctx context.Context, actor models.Actor, id string) (models.TaskRow, error) {
 	var q query
-	q.add(taskColumns+`WHERE t.id = $%d AND (t.holder = ANY($%d) OR t.done_by = $%d OR t.started_by = $%d OR (true`,
+	q.add(taskColumns+`WHERE t.id = $%d AND (t.holder = ANY($%d) OR t.done_by = $%d OR t.started_by = $%d OR (t.approval_id IS NULL AND c.id IS NOT NULL`,
 		id, inboxesOf(actor), actor.ID, actor.ID)
 	q.narrow(scopeOf(actor))
+	q.add(`) OR (t.approval_id IS NULL AND r.id IS NOT NULL`)
+	q.narrowReceptions(receptionScope(actor))
+	q.add(`) OR (t.approval_id IS NOT NULL`)
+	q.narrowApprovals(approvalScope(actor))
 	q.add(`))`)
 	rows, err := read[storedTask](ctx, s, q.text.String(), q.args...)
 	if err != nil {

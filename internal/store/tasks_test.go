@@ -88,7 +88,7 @@ func TestTask_is_found_by_those_whom_it_concerns_with_its_case(t *testing.T) {
 	s := d.apply(t, first)
 	row, err := d.Task(t.Context(), actor(d.one), first.Tasks[0].ID)
 	require.NoError(t, err)
-	require.Equal(t, models.TaskRow{Task: first.Tasks[0], Process: "complaint", SubjectID: s.ID, Number: s.Number, Subject: "账户被锁", Case: s}, row)
+	require.Equal(t, models.TaskRow{Task: first.Tasks[0], Process: "complaint", SubjectID: s.ID, Number: s.Number, Subject: "账户被锁", Case: &s}, row)
 	_, err = d.Task(t.Context(), actor(d.two), first.Tasks[0].ID)
 	require.NoError(t, err, "a colleague sees the case")
 	_, err = d.Task(t.Context(), everything, first.Tasks[0].ID)

@@ -38,7 +38,9 @@ const verifyBatch = 200
 //   - promise.<name>.<cycle>.<field>: every promise follows from its facts; rulesFor gives the calendar and ladder that it
 //     is counted by.
 //   - access.missing, access.surplus: exactly those see a case who have a part in it.
+//   - approval.…: see verifyApprovals; reception.…: see verifyReceptions.
 //   - notifications.unique: nobody was told the same fact twice.
+//   - budget.…, booking.…: see holdingSweeps.
 func (s *Store) Verify(ctx context.Context, rulesFor func(context.Context, *models.CaseState) (sla.Rules, error), report func(Finding) error) error {
 	v := &verifier{rulesFor: rulesFor, report: report}
 	return s.onConn(ctx, func(conn *pgx.Conn) error {
@@ -57,7 +59,13 @@ func (s *Store) Verify(ctx context.Context, rulesFor func(context.Context, *mode
 			}
 			after = cases[len(cases)-1].ID
 		}
-		for _, sweep := range []string{surplusAccess, doubleNotifications} {
+		if err := v.verifyApprovals(ctx, conn); err != nil {
+			return err
+		}
+		if err := v.verifyReceptions(ctx, conn); err != nil {
+			return err
+		}
+		for _, sweep := range append([]string{surplusAccess, surplusApprovalAccess, surplusReceptionAccess, doubleNotifications}, holdingSweeps...) {
 			if err := v.sweep(ctx, conn, sweep); err != nil {
 				return err
 			}
@@ -67,10 +75,10 @@ func (s *Store) Verify(ctx context.Context, rulesFor func(context.Context, *mode
 }
 
 type verifier struct {
-	rulesFor func(context.Context, *models.CaseState) (sla.Rules, error)
-	report   func(Finding) error
-	about    *verifiedCase
-	err      error
+	rulesFor   func(context.Context, *models.CaseState) (sla.Rules, error)
+	report     func(Finding) error
+	id, number string // of what is verified
+	err        error
 }
 
 // verifiedCase is a case with everything that is written of it.
@@ -151,7 +159,7 @@ func (v *verifier) load(ctx context.Context, conn *pgx.Conn, after string) ([]ve
 	each(&b, `SELECT case_id, user_id, kind, lower(during) AS "from", upper(during) AS until FROM case_handling
 		WHERE case_id = ANY($1) ORDER BY case_id, lower(during)`,
 		ids, func(i interval) { byID[i.CaseID].handling = append(byID[i.CaseID].handling, i) })
-	each(&b, `SELECT subject_id AS case_id, id || ' ' || holder AS id FROM tasks WHERE subject_id = ANY($1) AND state = 'open' ORDER BY 2`,
+	each(&b, `SELECT subject_id AS case_id, id || ' ' || holder AS id FROM tasks WHERE subject_id = ANY($1) AND state = 'open' AND approval_id IS NULL ORDER BY 2`,
 		ids, func(t owned) { byID[t.CaseID].tasks = append(byID[t.CaseID].tasks, t.ID) })
 	each(&b, `SELECT case_id, name, cycle, state, clock, target, started_at, due_at, met_at, breached_at, cancelled_at FROM case_milestones
 		WHERE case_id = ANY($1)`,
@@ -186,12 +194,12 @@ func collect[T any](rows pgx.Rows, do func(T)) error {
 // expect reports when the two differ. After an error of report it does nothing.
 func (v *verifier) expect(rule, expected, found string) {
 	if expected != found && v.err == nil {
-		v.err = v.report(Finding{CaseID: v.about.ID, Number: v.about.Number, Rule: rule, Expected: expected, Found: found})
+		v.err = v.report(Finding{CaseID: v.id, Number: v.number, Rule: rule, Expected: expected, Found: found})
 	}
 }
 
 func (v *verifier) check(ctx context.Context, c *verifiedCase) error {
-	v.about = c
+	v.id, v.number = c.ID, c.Number
 	s := &c.State
 	v.projection(c, s)
 	v.expect("timeline.gapless", span(s.EventSeq, 1, s.EventSeq), span(c.timeline.Count, c.timeline.First, c.timeline.Last))
@@ -363,7 +371,7 @@ const (
 		WHERE c.id IS NULL OR (a.phase, a.breached) <> (c.phase, c.breached) OR (a.principal NOT IN (c.accountable_id, c.assignee_id, c.created_by)
 			AND a.principal NOT IN (coalesce(c.account_manager_id, ''), coalesce(c.team_id, ''), coalesce(c.accountable_team_id, ''),
 				coalesce(c.offer_to_id, ''), coalesce(c.offer_team_id, ''), coalesce(c.transfer_to_id, ''))
-			AND NOT EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.holder = a.principal))`
+			AND NOT EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.holder = a.principal AND t.approval_id IS NULL))`
 	doubleNotifications = `SELECT n.subject_id AS case_id, coalesce(c.number, '') AS number, 'notifications.unique' AS rule,
 			'1 of ' || n.key AS expected, n.count::text AS found
 		FROM (SELECT key, min(subject_id) AS subject_id, count(*) FROM notifications GROUP BY key HAVING count(*) > 1) n

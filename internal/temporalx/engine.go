@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 
@@ -31,13 +33,25 @@ type Options struct {
 	Namespace string
 	Keys      *Keyring // nil: payloads in clear
 	Log       *slog.Logger
+	Tracer    trace.Tracer // nil: no spans, and nothing of a trace in any history
 }
 
 // Dial returns a client that connects when it is first used, so that the API starts while the engine is down.
 func Dial(o Options) (client.Client, error) {
 	var dc converter.DataConverter = DataConverter(o.Keys)
+	var interceptors []interceptor.ClientInterceptor
+	if o.Tracer != nil {
+		traced, err := tracing(o.Tracer)
+		if err != nil {
+			return nil, err
+		}
+		interceptors = append(interceptors, traced) // the workers on this client take it as well
+	}
 	return client.NewLazyClient(client.Options{
-		HostPort: o.Address, Namespace: o.Namespace, DataConverter: dc, Logger: log.NewStructuredLogger(o.Log),
+		// Sealed payloads do not become smaller, and the engine is near: compressing every message costs time and saves nothing.
+		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
+		HostPort:          o.Address, Namespace: o.Namespace, DataConverter: dc, Logger: log.NewStructuredLogger(o.Log),
+		Interceptors:     interceptors,
 		FailureConverter: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: dc, EncodeCommonAttributes: o.Keys != nil}),
 	})
 }

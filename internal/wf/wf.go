@@ -7,15 +7,18 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
+// Activity is an activity with its input and output.
+type Activity[I, O any] = func(context.Context, I) (O, error)
+
 // Do runs an activity; the compiler checks its input and output.
-func Do[I, O any](ctx workflow.Context, act func(context.Context, I) (O, error), in I) (O, error) {
+func Do[I, O any](ctx workflow.Context, act Activity[I, O], in I) (O, error) {
 	var out O
 	err := workflow.ExecuteActivity(ctx, act, in).Get(ctx, &out)
 	return out, err
 }
 
 // DoLocal is Do for a local activity.
-func DoLocal[I, O any](ctx workflow.Context, act func(context.Context, I) (O, error), in I) (O, error) {
+func DoLocal[I, O any](ctx workflow.Context, act Activity[I, O], in I) (O, error) {
 	var out O
 	err := workflow.ExecuteLocalActivity(ctx, act, in).Get(ctx, &out)
 	return out, err

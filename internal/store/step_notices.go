@@ -16,37 +16,37 @@ const warned = models.NoticeWarned
 
 // notices tells people in the product, and makes the messages that leave it. The keys and ids follow from the step, so
 // the same fact is never told twice.
-func (w *writer) notices(step *models.CaseStep) {
-	if len(step.Notices) == 0 {
+func (w *writer) notices(o *origin, notices []models.Notice) {
+	if len(notices) == 0 {
 		return
 	}
 	var plain, warnings rowsOfNotices
 	var users, facts, client rowsOfNotices
 	told := map[string]int{} // index in facts, by key
-	for _, n := range step.Notices {
+	for _, n := range notices {
 		switch {
 		case n.UserID == "":
-			client.add(step, n, "")
+			client.add(o, n, "")
 			continue
 		case n.Kind != warned:
-			plain.add(step, n, n.UserID)
+			plain.add(o, n, n.UserID)
 		case !warnings.fold(n):
-			warnings.add(step, n, n.UserID)
+			warnings.add(o, n, n.UserID)
 		}
-		users.add(step, n, n.UserID)
+		users.add(o, n, n.UserID)
 		if i, ok := told[n.Key]; ok {
 			facts.data[i]["to"] += "," + n.UserID
 		} else {
 			told[n.Key] = len(facts.data)
-			facts.add(step, n, "webhook")
+			facts.add(o, n, "webhook")
 			facts.data[len(facts.data)-1]["to"] = n.UserID
 		}
 	}
-	w.notifications(step, &plain)
-	w.warnings(step, &warnings)
-	w.userMail(step, &users)
-	w.webhooks(step, &facts)
-	w.clientMail(step, &client)
+	w.notifications(o, &plain)
+	w.warnings(o, &warnings)
+	w.userMail(o, &users)
+	w.webhooks(o, &facts)
+	w.clientMail(o, &client)
 }
 
 // rowsOfNotices are notices by column.
@@ -57,13 +57,13 @@ type rowsOfNotices struct {
 }
 
 // add appends a notice. What it is told to, in words of the receiver's kind, makes its key and id its own.
-func (r *rowsOfNotices) add(step *models.CaseStep, n models.Notice, to string) {
+func (r *rowsOfNotices) add(o *origin, n models.Notice, to string) {
 	data := make(map[string]string, len(n.Data)+2)
 	for k, v := range n.Data {
 		data[k] = v
 	}
-	key := step.State.ID + "/" + n.Key + "/" + to
-	r.ids = append(r.ids, id.Derive(id.Message, step.State.ID, n.Key+"/"+to))
+	key := o.subjectID + "/" + n.Key + "/" + to
+	r.ids = append(r.ids, id.Derive(id.Message, o.subjectID, n.Key+"/"+to))
 	r.users, r.kinds, r.keys = append(r.users, n.UserID), append(r.kinds, n.Kind), append(r.keys, key)
 	r.data, r.notBefore = append(r.data, data), append(r.notBefore, n.NotBefore)
 }
@@ -87,7 +87,7 @@ func (r *rowsOfNotices) json() []string {
 }
 
 // notifications writes the rows of the in-app list. Their own ids sort by time, as a list must.
-func (w *writer) notifications(step *models.CaseStep, r *rowsOfNotices) {
+func (w *writer) notifications(o *origin, r *rowsOfNotices) {
 	if len(r.ids) == 0 {
 		return
 	}
@@ -95,7 +95,7 @@ func (w *writer) notifications(step *models.CaseStep, r *rowsOfNotices) {
 		SELECT n.id, n.user_id, n.kind, $1, $2, n.data::jsonb, n.key, $3
 		FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) n(id, user_id, kind, data, key)
 		ON CONFLICT (key) DO NOTHING`,
-		models.ComplaintProcess, step.State.ID, step.State.UpdatedAt, freshIDs(len(r.ids)), r.users, r.kinds, r.json(), r.keys)
+		o.process, o.subjectID, o.at, freshIDs(len(r.ids)), r.users, r.kinds, r.json(), r.keys)
 }
 
 func freshIDs(n int) []string {
@@ -109,7 +109,7 @@ func freshIDs(n int) []string {
 // warnings does the same for warnings: one that finds an unread warning to the same person of the last five minutes is
 // added to it. Its data then has count, and numbers: the numbers of all cases, in order. Only the latest twenty unread are
 // looked at, and they are locked in the order of their ids, so that two steps never wait for each other.
-func (w *writer) warnings(step *models.CaseStep, r *rowsOfNotices) {
+func (w *writer) warnings(o *origin, r *rowsOfNotices) {
 	if len(r.ids) == 0 {
 		return
 	}
@@ -134,11 +134,11 @@ func (w *writer) warnings(step *models.CaseStep, r *rowsOfNotices) {
 		SELECT n.id, n.user_id, '`+warned+`', $1, $2, n.data, n.key, $3 FROM n
 		WHERE NOT EXISTS (SELECT FROM merged WHERE merged.user_id = n.user_id)
 		ON CONFLICT (key) DO NOTHING`,
-		models.ComplaintProcess, step.State.ID, step.State.UpdatedAt, freshIDs(len(r.ids)), r.users, r.json(), r.keys)
+		o.process, o.subjectID, o.at, freshIDs(len(r.ids)), r.users, r.json(), r.keys)
 }
 
 // userMail makes the e-mails to users who have an address.
-func (w *writer) userMail(step *models.CaseStep, r *rowsOfNotices) {
+func (w *writer) userMail(o *origin, r *rowsOfNotices) {
 	if !w.email || len(r.ids) == 0 {
 		return
 	}
@@ -147,11 +147,11 @@ func (w *writer) userMail(step *models.CaseStep, r *rowsOfNotices) {
 		FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[]) n(id, user_id, kind, data, not_before)
 		JOIN users u ON u.id = n.user_id WHERE u.email <> '' AND u.active
 		ON CONFLICT (id) DO NOTHING`,
-		step.State.ID, step.State.Seq, step.State.UpdatedAt, r.ids, r.users, r.kinds, r.json(), r.notBefore).Exec(w.counts(step))
+		o.subjectID, o.seq, o.at, r.ids, r.users, r.kinds, r.json(), r.notBefore).Exec(w.counts(o))
 }
 
 // webhooks makes one message per fact and endpoint that wants it; to names the users whom the fact was told, by comma.
-func (w *writer) webhooks(step *models.CaseStep, r *rowsOfNotices) {
+func (w *writer) webhooks(o *origin, r *rowsOfNotices) {
 	if len(r.ids) == 0 {
 		return
 	}
@@ -160,11 +160,11 @@ func (w *writer) webhooks(step *models.CaseStep, r *rowsOfNotices) {
 		FROM webhooks h CROSS JOIN unnest($4::text[], $5::text[], $6::text[], $7::timestamptz[]) n(id, kind, data, not_before)
 		WHERE h.kinds = '[]' OR h.kinds ? n.kind
 		ON CONFLICT (id) DO NOTHING`,
-		step.State.ID, step.State.Seq, step.State.UpdatedAt, r.ids, r.kinds, r.json(), r.notBefore).Exec(w.counts(step))
+		o.subjectID, o.seq, o.at, r.ids, r.kinds, r.json(), r.notBefore).Exec(w.counts(o))
 }
 
 // clientMail makes the e-mails to the complainants, each address once.
-func (w *writer) clientMail(step *models.CaseStep, r *rowsOfNotices) {
+func (w *writer) clientMail(o *origin, r *rowsOfNotices) {
 	if !w.email || len(r.ids) == 0 {
 		return
 	}
@@ -176,14 +176,13 @@ func (w *writer) clientMail(step *models.CaseStep, r *rowsOfNotices) {
 			UNION SELECT contact ->> 'email' FROM case_contacts WHERE case_id = $1) c
 		WHERE c.email <> ''
 		ON CONFLICT (id) DO NOTHING`,
-		step.State.ID, step.State.Seq, step.State.UpdatedAt, r.ids, r.kinds, r.json(), r.notBefore).Exec(w.counts(step))
+		o.subjectID, o.seq, o.at, r.ids, r.kinds, r.json(), r.notBefore).Exec(w.counts(o))
 }
 
-func (w *writer) counts(step *models.CaseStep) func(pgconn.CommandTag) error {
-	caseID := step.State.ID
+func (w *writer) counts(o *origin) func(pgconn.CommandTag) error {
 	return func(tag pgconn.CommandTag) error {
 		if tag.RowsAffected() > 0 {
-			w.mail[caseID] = true
+			w.mail[o.subjectID] = true
 		}
 		return nil
 	}

@@ -1,0 +1,51 @@
+package api_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mcrflow/mcrflow/api"
+	"github.com/mcrflow/mcrflow/api/apitest"
+)
+
+// TestListsEstimateTheirLength: every list of the document that has pages takes count=estimate, and answers no number without it.
+func TestListsEstimateTheirLength(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(d *api.Deps) {
+		d.Cases = everyCase{row: someCase(t, caseA)}
+		d.Approvals = newApprovalBench(t).store
+		d.Receptions = everyPlanned(t)
+	})
+	publish(t, w)
+	publishApproval(t, w)
+	doc, err := apitest.Document()
+	require.NoError(t, err)
+	lists := 0
+	for path, item := range doc.Paths.Map() {
+		if item.Get == nil || !slices.ContainsFunc(item.Get.Parameters, func(p *openapi3.ParameterRef) bool {
+			return p.Value.Name == "cursor" || p.Value.Name == "count"
+		}) {
+			continue
+		}
+		lists++
+		user := "auditor"
+		if slices.Contains([]string{"/api/v1/tokens", "/api/v1/webhooks", "/api/v1/deputies"}, path) {
+			user = "admin"
+		}
+		path = filled(path)
+		require.Contains(t, object(t, w.do(user, http.MethodGet, path+"?count=estimate", ""), 200), "estimated_count", path)
+		require.NotContains(t, object(t, w.do(user, http.MethodGet, path, ""), 200), "estimated_count", path)
+		p := problem(t, w.do(user, http.MethodGet, path+"?count=exact", ""), 422, "invalid")
+		require.Equal(t, []string{"count:oneof"}, p.faults(), path)
+	}
+	require.Greater(t, lists, 12)
+	users := object(t, w.do("admin", http.MethodGet, "/api/v1/users?count=estimate&limit=2", ""), 200)
+	require.EqualValues(t, len(w.users.order), users["estimated_count"], "of all pages")
+	require.Len(t, users["items"], 2)
+	events := object(t, w.do("auditor", http.MethodGet, "/api/v1/cases/"+caseA+"/timeline?count=estimate", ""), 200)
+	require.EqualValues(t, someCase(t, caseA).State.EventSeq, events["estimated_count"])
+}

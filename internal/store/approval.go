@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// approvalScope is the row rule of approvals. With models.PermCaseReadAll everything is seen; otherwise a person sees those
+// in which they have a part (models.ApprovalState.ReadPrincipals), and a deputy sees what the person sees.
+func approvalScope(a models.Actor) scope {
+	var sc scope
+	for _, p := range append([]models.Person{a.Person}, a.ActsFor...) {
+		sc.all = sc.all || p.May(models.PermCaseReadAll)
+		sc.principals = append(sc.principals, p.ID)
+	}
+	sc.principals = distinct(sc.principals)
+	return sc
+}
+
+// narrowApprovals limits the approvals a to those in the scope.
+func (q *query) narrowApprovals(sc scope) {
+	if !sc.all {
+		q.add(` AND EXISTS (SELECT FROM approval_access v WHERE v.principal = ANY($%d) AND v.open = (a.outcome IS NULL)
+			AND v.created_at = a.created_at AND v.approval_id = a.id)`, sc.principals)
+	}
+}
+
+// filterApprovals limits the approvals a to those that the filter asks for.
+func (q *query) filterApprovals(f models.ApprovalFilter) {
+	for _, e := range []struct{ column, value string }{
+		{"process", f.Process},
+		{"subject_id", f.SubjectID},
+		{"requester_id", f.RequesterID},
+		{"outcome", string(f.Outcome)},
+	} {
+		if e.value != "" {
+			q.add(` AND a.`+e.column+` = $%d`, e.value)
+		}
+	}
+	if f.Open != nil && *f.Open {
+		q.add(` AND a.outcome IS NULL`)
+	} else if f.Open != nil {
+		q.add(` AND a.outcome IS NOT NULL`)
+	}
+}
+
+// approvalColumns is what a models.ApprovalRow is made of. The name of the subject is looked up where its process keeps it.
+const approvalColumns = `SELECT a.state, coalesce(c.subject, r.purpose, '') AS subject
+FROM approvals a LEFT JOIN cases c ON c.id = a.subject_id LEFT JOIN receptions r ON r.id = a.subject_id WHERE `
+
+// Approval returns one approval that the actor may see; not_found otherwise.
+func (s *Store) Approval(ctx context.Context, actor models.Actor, id string) (models.ApprovalRow, error) {
+	var q query
+	q.add(approvalColumns+`a.id = $%d`, id)
+	q.narrowApprovals(approvalScope(actor))
+	rows, err := read[models.ApprovalRow](ctx, s, q.text.String(), q.args...)
+	if err != nil {
+		return models.ApprovalRow{}, err
+	}
+	if len(rows) == 0 {
+		return models.ApprovalRow{}, notFound()
+	}
+	return rows[0], nil
+}
+
+// ApprovalState returns the stored state of an approval, whoever asks: for the process itself. not_found when there is none.
+func (s *Store) ApprovalState(ctx context.Context, id string) (models.ApprovalState, error) {
+	var state models.ApprovalState
+	err := s.onConn(ctx, func(conn *pgx.Conn) error {
+		err := conn.QueryRow(ctx, `SELECT state FROM approvals WHERE id = $1`, id).Scan(&state)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errs.New(errs.NotFound, "approval.unknown")
+		}
+		return err
+	})
+	return state, err
+}
+
+// Approvals lists the approvals that the actor may see and the filter asks for, the latest request first, and the cursor of
+// the next page, empty on the last.
+func (s *Store) Approvals(ctx context.Context, actor models.Actor, f models.ApprovalFilter, p models.Page) ([]models.ApprovalRow, string, error) {
+	after, err := decodeCursor(p.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	sc := approvalScope(actor)
+	if err := approvalCount(sc, f).estimate(ctx, s, p); err != nil {
+		return nil, "", err
+	}
+	limit := limitOf(p)
+	q, err := approvalList(sc, f, after, limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := read[models.ApprovalRow](ctx, s, q.text.String(), q.args...)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(rows) <= limit {
+		return rows, "", nil
+	}
+	rows = rows[:limit]
+	last := &rows[limit-1].State
+	return rows, encodeCursor(placeOf(&last.CreatedAt) + "|" + last.ID), nil
+}
+
+// approvalCount is a statement that finds what all pages together show; only the planner reads it.
+func approvalCount(sc scope, f models.ApprovalFilter) *query {
+	q := &query{}
+	q.add(`SELECT FROM approvals a WHERE true`)
+	q.filterApprovals(f)
+	q.narrowApprovals(sc)
+	return q
+}
+
+// approvalList is the statement of a page. Like caseList, it begins with the index that names the fewest approvals: those
+// of a subject, of the requester, of the people in the scope, or all, from the latest on and no further than the page.
+func approvalList(sc scope, f models.ApprovalFilter, after string, n int) (*query, error) {
+	var at, id string
+	if after != "" {
+		var err error
+		if at, id, err = place(after); err != nil {
+			return nil, err
+		}
+		if at == never {
+			return nil, errs.New(errs.Malformed, "cursor")
+		}
+	}
+	q := &query{}
+	if !sc.all && f.SubjectID == "" && f.RequesterID == "" {
+		q.walkApprovals(sc.principals, f, at, id, n)
+		return q, nil
+	}
+	q.add(approvalColumns + `true`)
+	q.filterApprovals(f)
+	q.narrowApprovals(sc)
+	if at != "" {
+		q.add(` AND (a.created_at, a.id) < ($%d::text::timestamptz, $%d)`, at, id)
+	}
+	q.add(` ORDER BY a.created_at DESC, a.id DESC LIMIT $%d`, n)
+	return q, nil
+}
+
+// walkApprovals merges one walk per principal, over what is open and what is over.
+func (q *query) walkApprovals(principals []string, f models.ApprovalFilter, at, id string, n int) {
+	open := []bool{true, false}
+	if f.Outcome != "" {
+		open = []bool{false}
+	} else if f.Open != nil {
+		open = []bool{*f.Open}
+	}
+	q.add(approvalColumns+`a.id IN (
+	SELECT x.approval_id FROM (SELECT w.approval_id, w.created_at FROM unnest($%d::text[]) p(id) CROSS JOIN unnest($%d::boolean[]) o(open) CROSS JOIN LATERAL (
+		SELECT v.approval_id, v.created_at FROM approval_access v`, principals, open)
+	residual := f.Process != "" || f.Outcome != ""
+	if residual {
+		q.add(` JOIN approvals a ON a.id = v.approval_id`)
+	}
+	q.add(` WHERE v.principal = p.id AND v.open = o.open`)
+	if at != "" {
+		q.add(` AND (v.created_at, v.approval_id) < ($%d::text::timestamptz, $%d)`, at, id)
+	}
+	if residual {
+		q.filterApprovals(f)
+	}
+	limit := q.arg(n)
+	fmt.Fprintf(&q.text, ` ORDER BY v.created_at DESC, v.approval_id DESC LIMIT $%[1]d) w
+	GROUP BY w.created_at, w.approval_id ORDER BY w.created_at DESC, w.approval_id DESC LIMIT $%[1]d) x) ORDER BY a.created_at DESC, a.id DESC`, limit)
+}
+
+// OpenApprovalsOf lists the open approvals in which the user has an open task, in the order of their ids: those that must be
+// told when the user has left, or rules about them have changed.
+func (s *Store) OpenApprovalsOf(ctx context.Context, userID string) ([]string, error) {
+	var ids []string
+	err := s.onConn(ctx, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, openApprovalsOf, userID)
+		if err != nil {
+			return err
+		}
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return ids, err
+}
+
+const openApprovalsOf = `SELECT DISTINCT approval_id FROM tasks WHERE holder = $1 AND state = 'open' AND approval_id IS NOT NULL ORDER BY 1`
+
+// DeputyRules lists the rules for deputies, of whomever, that are not over at the instant, in the order of their ids. Like
+// Org, they may be one second old, except for what this process itself has changed, and are shared: read them only.
+func (s *Store) DeputyRules(ctx context.Context, at time.Time) ([]models.Deputy, error) {
+	kept := s.cache.deputies.Load()
+	if kept == nil || kept.generation != s.cache.generation.Load() || s.now().Sub(kept.loaded) >= freshness || at.Before(kept.since) {
+		return s.FreshDeputyRules(ctx, at)
+	}
+	if !slices.ContainsFunc(kept.rules, func(d models.Deputy) bool { return !d.Until.After(at) }) {
+		return kept.rules, nil
+	}
+	return slices.DeleteFunc(slices.Clone(kept.rules), func(d models.Deputy) bool { return !d.Until.After(at) }), nil
+}
+
+// FreshDeputyRules is DeputyRules as they stand, for who was told that they have changed.
+func (s *Store) FreshDeputyRules(ctx context.Context, at time.Time) ([]models.Deputy, error) {
+	now, generation := s.now(), s.cache.generation.Load()
+	rules, err := all[models.Deputy](s.db).Where("valid_until > ?", at).Order("id").Find(ctx)
+	if err != nil {
+		return nil, mapped(err)
+	}
+	s.cache.deputies.Store(&cachedDeputies{rules: rules, since: at, loaded: now, generation: generation})
+	return rules, nil
+}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// origin is the step of a process in whose name rows are written.
+type origin struct {
+	process    string
+	subjectID  string // whose the timeline, the notices and the messages are
+	about      string // what the tasks are about: the subject itself, or what is to be approved
+	approvalID string // of tasks of an approval
+	startedBy  string // who began the process
+	seq        int64
+	at         time.Time
+	traceID    string
+}
+
+func (w *writer) events(o *origin, events []models.TimelineEvent) {
+	if len(events) == 0 {
+		return
+	}
+	n := len(events)
+	seqs, ats, types := make([]int64, n), make([]time.Time, n), make([]string, n)
+	actors, behalf, data := make([]string, n), make([]string, n), make([]*string, n)
+	for i, e := range events {
+		seqs[i], ats[i], types[i], actors[i], behalf[i] = e.Seq, e.At, e.Type, e.Actor, e.OnBehalfOf
+		if len(e.Data) > 0 {
+			data[i] = jsonText(e.Data)
+		}
+	}
+	w.batch.Queue(`INSERT INTO timeline (subject_id, seq, at, type, actor, on_behalf_of, data, trace_id)
+		SELECT $1, e.seq, e.at, e.type, e.actor, e.behalf, e.data::jsonb, nullif($8, '')
+		FROM unnest($2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]) e(seq, at, type, actor, behalf, data)`,
+		o.subjectID, seqs, ats, types, actors, behalf, data, o.traceID)
+}
+
+// jsonText is v as JSON. What is written here are maps of plain values; a value that is none is a defect of this program.
+func jsonText(v any) *string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	text := string(b)
+	return &text
+}
+
+func (w *writer) tasks(o *origin, tasks []models.Task) {
+	for _, t := range tasks {
+		var why *string
+		if len(t.Why) > 0 {
+			why = jsonText(t.Why)
+		}
+		w.batch.Queue(`INSERT INTO tasks (id, process, kind, subject_id, user_id, team_id, state, due_at, why, created_at, done_by, done_at, started_by, approval_id)
+			VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), $7, coalesce($8::timestamptz, 'infinity'), $9::text::jsonb, $10, nullif($11, ''), $12, $13, nullif($14, ''))
+			ON CONFLICT (id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at, why = excluded.why,
+				done_by = excluded.done_by, done_at = excluded.done_at`,
+			t.ID, o.process, t.Kind, o.about, t.UserID, t.TeamID, string(t.State), t.DueAt, why, t.CreatedAt, t.DoneBy, t.DoneAt, o.startedBy, o.approvalID)
+	}
+}
+
+// stayActive locks people against leaving until the transaction ends. If one has left, a division by zero ends it.
+func (w *writer) stayActive(people []string) {
+	if people = distinct(people); len(people) > 0 {
+		w.batch.Queue(`SELECT 1 / (count(*) = $2)::int FROM (SELECT FROM users WHERE id = ANY($1) AND active ORDER BY id FOR SHARE) u`, people, len(people))
+	}
+}

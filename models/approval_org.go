@@ -1,0 +1,41 @@
+package models
+
+import "github.com/mcrflow/mcrflow/internal/approval"
+
+// ForApprovals returns the organisation as the approval engine looks at it. Nobody in it is absent: who is away is known
+// from the rules for deputies, not from the organisation.
+func (o *Org) ForApprovals() approval.Org {
+	people := make(map[string]approval.Person, len(o.Users))
+	for id, u := range o.Users {
+		roles := make([]string, len(u.Roles))
+		for i, r := range u.Roles {
+			roles[i] = string(r)
+		}
+		people[id] = approval.Person{ID: u.ID, Active: u.Active, Roles: roles, TeamID: u.TeamID, ManagerID: u.ManagerID}
+	}
+	teams := make(map[string]approval.Team, len(o.Teams))
+	for id, t := range o.Teams {
+		teams[id] = approval.Team{ID: t.ID, Name: t.Name, SupervisorID: t.SupervisorID}
+	}
+	return approval.Org{People: people, Teams: teams}
+}
+
+// RoleNames lists all roles as the approval engine names them.
+func RoleNames() []string {
+	names := make([]string, len(Roles()))
+	for i, r := range Roles() {
+		names[i] = string(r)
+	}
+	return names
+}
+
+// ForApprovals returns the rule as the approval engine applies it.
+func (d Deputy) ForApprovals() approval.DeputyRule {
+	r := approval.DeputyRule{
+		ID: d.ID, UserID: d.UserID, DeputyID: d.DeputyID, From: d.From, Until: d.Until, Processes: d.Processes,
+	}
+	if d.MaxAmount != nil {
+		r.MaxAmount = *d.MaxAmount
+	}
+	return r
+}

@@ -1,0 +1,104 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/mcrflow/mcrflow/activities"
+	"github.com/mcrflow/mcrflow/internal/approval"
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// Approval is the process of one approval chain, from its request until its outcome. The process that asked starts it as a
+// child that outlives the asker's histories, and learns by signal when the request is returned and how it ends: a repeated
+// signal is told apart by its step.
+func Approval(ctx workflow.Context, in models.ApprovalInput) (models.ApprovalResult, error) {
+	p, err := begin(ctx, in.ApprovalID, approvalSpec(in), in.State, in.Unsent, 0)
+	if err != nil {
+		return models.ApprovalResult{}, err
+	}
+	if err := p.run(ctx); err != nil {
+		return models.ApprovalResult{}, err
+	}
+	if p.rejected {
+		return models.ApprovalResult{Outcome: approval.Withdrawn}, nil
+	}
+	return models.ApprovalResult{Outcome: p.state.Chain.Outcome, Seq: p.state.Seq}, nil
+}
+
+func approvalSpec(in models.ApprovalInput) spec[models.ApprovalState, models.ApprovalEvent] {
+	var acts *activities.Approval
+	told := in.Told
+	parent, asker := in.Parent, in.Process
+	if in.State != nil {
+		parent, asker = in.State.Parent, in.State.Process
+	}
+	s := spec[models.ApprovalState, models.ApprovalEvent]{
+		process: models.ApprovalProcess, actions: names(models.ApprovalVerbs()),
+		signals: []string{models.ApprovalOrdered, models.ApprovalOrgChanged}, receive: receiveForApproval,
+		name: func(e models.ApprovalEvent) string { return string(e.Verb) },
+		tick: models.ApprovalEvent{Verb: approval.Tick}, adopt: models.ApprovalEvent{Verb: models.ApprovalAdopt},
+		meta: func(e models.ApprovalEvent) models.Meta { return e.Meta },
+		look: func(s *models.ApprovalState, _ time.Time) seen {
+			return seen{seq: s.Seq, handled: s.Handled, nextAt: s.NextAt, over: s.Over()}
+		},
+		check: func(s *models.ApprovalState, e models.ApprovalEvent, at time.Time) error {
+			return models.CheckApproval(s, e, at)
+		},
+		unknown: errs.New(errs.NotFound, "approval.unknown"),
+		refusal: func(ctx workflow.Context, err error) {
+			tell(ctx, parent, models.ApprovalDecided{ApprovalID: in.ApprovalID, Outcome: models.OutcomeWithdrawn, Comment: refusalKey(err)})
+		},
+		advance: func(ctx workflow.Context, s *models.ApprovalState, e models.ApprovalEvent, at time.Time) (outcome[models.ApprovalState], error) {
+			out, err := step(ctx, acts.AdvanceApproval, models.AdvanceApproval{
+				ApprovalID: in.ApprovalID, Process: asker, Parent: parent, State: s, Event: e, At: at,
+			})
+			return outcome[models.ApprovalState]{state: out.State, behind: out.Behind, mail: out.Mail, after: func(ctx workflow.Context) {
+				if d := out.State.Tell; d != nil && d.Seq > told {
+					told = d.Seq
+					tell(ctx, parent, *d)
+				}
+			}}, err
+		},
+		roll: func(ctx workflow.Context, p *process[models.ApprovalState, models.ApprovalEvent]) error {
+			return workflow.NewContinueAsNewError(ctx, Approval, models.ApprovalInput{ApprovalID: in.ApprovalID, State: p.state, Unsent: p.unsent, Told: told})
+		},
+	}
+	if in.Order != nil {
+		s.opening = models.ApprovalBegins(*in.Order)
+	}
+	return s
+}
+
+// receiveForApproval reads what the process that asked orders, and that people or rules for deputies have changed.
+func receiveForApproval(c workflow.ReceiveChannel, signal string) (models.ApprovalEvent, bool) {
+	if signal == models.ApprovalOrgChanged {
+		return models.ApprovalEvent{Verb: approval.OrgChanged}, c.ReceiveAsync(nil)
+	}
+	var o models.ApprovalOrder
+	if !c.ReceiveAsync(&o) {
+		return models.ApprovalEvent{}, false
+	}
+	return models.ApprovalOrderedBy(o), true
+}
+
+// tell tells the process that asked. One that is over has nothing to learn.
+func tell(ctx workflow.Context, parent string, d models.ApprovalDecided) {
+	err := workflow.SignalExternalWorkflow(ctx, parent, "", models.ApprovalDecidedTo, d).Get(ctx, nil)
+	var gone *temporal.UnknownExternalWorkflowExecutionError
+	if err != nil && !errors.As(err, &gone) {
+		workflow.GetLogger(ctx).Warn("outcome not told", "parent", parent, "err", err)
+	}
+}
+
+func refusalKey(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	return ""
+}
