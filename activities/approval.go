@@ -3,10 +3,8 @@ package activities
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"time"
 
-	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -50,7 +48,7 @@ func (a *Approval) AdvanceApproval(ctx context.Context, in models.AdvanceApprova
 		return models.ApprovalAdvanced{State: s, Behind: true, Mail: true}, err
 	}
 	read := a.Store.Org
-	if in.Event.Verb == approval.OrgChanged { // what has changed is what is asked for
+	if in.Event.Verb == models.ApprovalRecheck { // what has changed is what is asked for
 		read = a.Store.FreshOrg
 	}
 	out, err := a.attempt(ctx, in, read)
@@ -104,26 +102,10 @@ func (a *Approval) rules(ctx context.Context, in models.AdvanceApproval, read fu
 		return rules, err
 	}
 	deputise := a.Store.DeputyRules
-	if in.Event.Verb == approval.OrgChanged {
+	if in.Event.Verb == models.ApprovalRecheck {
 		deputise = a.Store.FreshDeputyRules
 	}
 	deputies, err := deputise(ctx, in.At)
-	rules.Env.Deputies = deputyRules(deputies, chain, process)
+	rules.Env.Deputies = models.DeputyRulesOf(deputies, chain, process)
 	return rules, err
-}
-
-// deputyRules are the rules that count for an approval: a rule names processes, and an approval belongs to the process that
-// asked for it.
-func deputyRules(deputies []models.Deputy, chain, process string) []approval.DeputyRule {
-	var rules []approval.DeputyRule
-	for _, d := range deputies {
-		named := func(name string) bool { return slices.Contains(d.Processes, name) }
-		if len(d.Processes) > 0 && !named(process) && !named(models.ApprovalProcess) && !named(chain) {
-			continue
-		}
-		r := d.ForApprovals()
-		r.Processes = nil // judged already
-		rules = append(rules, r)
-	}
-	return rules
 }

@@ -19,8 +19,12 @@ const (
 	ApprovalStatusOf   = "status"
 )
 
-// ApprovalBegin is the first event of an approval; its data is the ApprovalOrder.
-const ApprovalBegin approval.Verb = "begin"
+// What happens to an approval by itself.
+const (
+	ApprovalBegin   approval.Verb = "begin" // the first event; its data is the ApprovalOrder
+	ApprovalTick                  = approval.Tick
+	ApprovalRecheck               = approval.OrgChanged
+)
 
 // ApprovalWorkflowID is the engine's id of an approval's process.
 func ApprovalWorkflowID(approvalID string) string { return "approval/" + approvalID }

@@ -1,6 +1,10 @@
 package models
 
-import "github.com/mcrflow/mcrflow/internal/approval"
+import (
+	"slices"
+
+	"github.com/mcrflow/mcrflow/internal/approval"
+)
 
 // ForApprovals returns the organisation as the approval engine looks at it. Nobody in it is absent: who is away is known
 // from the rules for deputies, not from the organisation.
@@ -38,4 +42,20 @@ func (d Deputy) ForApprovals() approval.DeputyRule {
 		r.MaxAmount = *d.MaxAmount
 	}
 	return r
+}
+
+// DeputyRulesOf are the rules that count for an approval of the chain. A rule names processes, and an approval belongs to the
+// process that asked for it.
+func DeputyRulesOf(deputies []Deputy, chain, process string) []approval.DeputyRule {
+	var rules []approval.DeputyRule
+	for _, d := range deputies {
+		named := func(name string) bool { return slices.Contains(d.Processes, name) }
+		if len(d.Processes) > 0 && !named(process) && !named(ApprovalProcess) && !named(chain) {
+			continue
+		}
+		r := d.ForApprovals()
+		r.Processes = nil // judged already
+		rules = append(rules, r)
+	}
+	return rules
 }

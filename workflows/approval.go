@@ -8,10 +8,12 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/mcrflow/mcrflow/activities"
-	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
 )
+
+// approvalRefused is how an approval ended that could not begin.
+const approvalRefused = "refused"
 
 // Approval is the process of one approval chain, from its request until its outcome. The process that asked starts it as a
 // child that outlives the asker's histories, and learns by signal when the request is returned and how it ends: a repeated
@@ -25,7 +27,7 @@ func Approval(ctx workflow.Context, in models.ApprovalInput) (models.ApprovalRes
 		return models.ApprovalResult{}, err
 	}
 	if p.rejected {
-		return models.ApprovalResult{Outcome: approval.Withdrawn}, nil
+		return models.ApprovalResult{Outcome: approvalRefused}, nil
 	}
 	return models.ApprovalResult{Outcome: p.state.Chain.Outcome, Seq: p.state.Seq}, nil
 }
@@ -41,7 +43,7 @@ func approvalSpec(in models.ApprovalInput) spec[models.ApprovalState, models.App
 		process: models.ApprovalProcess, actions: names(models.ApprovalVerbs()),
 		signals: []string{models.ApprovalOrdered, models.ApprovalOrgChanged}, receive: receiveForApproval,
 		name: func(e models.ApprovalEvent) string { return string(e.Verb) },
-		tick: models.ApprovalEvent{Verb: approval.Tick}, adopt: models.ApprovalEvent{Verb: models.ApprovalAdopt},
+		tick: models.ApprovalEvent{Verb: models.ApprovalTick}, adopt: models.ApprovalEvent{Verb: models.ApprovalAdopt},
 		meta: func(e models.ApprovalEvent) models.Meta { return e.Meta },
 		look: func(s *models.ApprovalState, _ time.Time) seen {
 			return seen{seq: s.Seq, handled: s.Handled, nextAt: s.NextAt, over: s.Over()}
@@ -77,7 +79,7 @@ func approvalSpec(in models.ApprovalInput) spec[models.ApprovalState, models.App
 // receiveForApproval reads what the process that asked orders, and that people or rules for deputies have changed.
 func receiveForApproval(c workflow.ReceiveChannel, signal string) (models.ApprovalEvent, bool) {
 	if signal == models.ApprovalOrgChanged {
-		return models.ApprovalEvent{Verb: approval.OrgChanged}, c.ReceiveAsync(nil)
+		return models.ApprovalEvent{Verb: models.ApprovalRecheck}, c.ReceiveAsync(nil)
 	}
 	var o models.ApprovalOrder
 	if !c.ReceiveAsync(&o) {

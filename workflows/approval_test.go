@@ -272,7 +272,7 @@ func TestApproval(t *testing.T) {
 		o := order(models.ApprovalStart, 2)
 		o.Facts.Texts["no.such"] = "fact"
 		r := a.runWith(models.ApprovalInput{ApprovalID: approvalID, Process: models.ComplaintProcess, Parent: asker, Order: &o})
-		require.Equal(t, approval.Withdrawn, r.Outcome)
+		require.EqualValues(t, "refused", r.Outcome)
 		require.Empty(t, a.store.steps)
 		require.Equal(t, []models.ApprovalOutcome{models.OutcomeWithdrawn}, a.outcomes())
 	})

@@ -17,21 +17,21 @@ const module = "github.com/mcrflow/mcrflow/"
 // ours says which packages of the module each package may import. What is not named may import none; the commands and
 // the tools of tests (cmd, internal/bench, internal/testkit) may import all.
 var ours = map[string][]string{
-	"models":             {"internal/calendar", "internal/errs", "internal/id", "internal/policy", "internal/sla"},
+	"models":             {"internal/approval", "internal/calendar", "internal/errs", "internal/id", "internal/policy", "internal/sla"},
 	"workflows":          {"activities", "models", "internal/errs", "internal/wf"},
-	"activities":         {"models", "internal/errs", "internal/mail"},
+	"activities":         {"models", "internal/errs", "internal/ical", "internal/mail"},
 	"worker":             {"activities", "models", "workflows", "internal/reqctx", "internal/temporalx"},
-	"api":                {"models", "internal/calendar", "internal/errs", "internal/i18n", "internal/id", "internal/policy", "internal/reqctx", "internal/rulebook", "internal/sla"},
+	"api":                {"models", "internal/approval", "internal/calendar", "internal/errs", "internal/i18n", "internal/ical", "internal/id", "internal/policy", "internal/reqctx", "internal/rulebook", "internal/sla"},
 	"api/apitest":        {"api"},
 	"internal/store":     {"models", "internal/auth", "internal/calendar", "internal/errs", "internal/id", "internal/policy", "internal/sla"},
-	"internal/rulebook":  {"models", "internal/calendar", "internal/errs", "internal/policy", "internal/sla"},
+	"internal/rulebook":  {"models", "internal/approval", "internal/calendar", "internal/errs", "internal/policy", "internal/sla"},
 	"internal/temporalx": {"internal/errs", "internal/reqctx"},
 	"internal/sla":       {"internal/calendar", "internal/errs"},
 	"internal/policy":    {"internal/calendar", "internal/errs", "internal/sla"},
 	"internal/calendar":  {"internal/errs"},
 	"internal/approval":  {"internal/errs", "internal/policy", "internal/sla"},
-	"internal/mail":      {"internal/config"},
-	"internal/demo":      {"models", "policies", "internal/auth", "internal/errs", "internal/id", "internal/policy"},
+	"internal/mail":      {"internal/config", "internal/ical"},
+	"internal/demo":      {"models", "policies", "internal/approval", "internal/auth", "internal/errs", "internal/id", "internal/policy"},
 	"internal/importer":  {"internal/apiclient", "internal/errs", "internal/i18n", "internal/id", "internal/policy", "models"},
 	"internal/robot":     {"internal/apiclient", "internal/errs", "internal/i18n", "internal/id", "models"},
 }
