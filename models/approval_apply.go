@@ -28,17 +28,21 @@ func ApprovalVerbs() []approval.Verb {
 	return slices.DeleteFunc(approval.Verbs(), func(v approval.Verb) bool { return v == approval.Tick || v == approval.OrgChanged })
 }
 
-// ApprovalBegins is the first event of an approval.
+// ApprovalBegins is the first event of an approval. It is told apart like a command, so that a beginning that was written
+// before a worker died is found to be done.
 func ApprovalBegins(o ApprovalOrder) ApprovalEvent {
-	return ApprovalEvent{Meta: Meta{Actor: Actor{Person: Person{ID: o.RequesterID}}}, Verb: ApprovalBegin, Data: raw(o)}
+	return ApprovalEvent{Meta: orderMeta(o), Verb: ApprovalBegin, Data: raw(o)}
+}
+
+// orderMeta is whose order it is, and of which step: an order that is given twice counts once.
+func orderMeta(o ApprovalOrder) Meta {
+	return Meta{Actor: Actor{Person: Person{ID: o.RequesterID}}, RequestID: fmt.Sprintf("order:%s:%d", o.SubjectID, o.Seq)}
 }
 
 // ApprovalOrderedBy is what an order of the process that asked means to a running approval: its requester submits the
 // request again, or withdraws it.
 func ApprovalOrderedBy(o ApprovalOrder) ApprovalEvent {
-	e := ApprovalEvent{Meta: Meta{
-		Actor: Actor{Person: Person{ID: o.RequesterID}}, RequestID: fmt.Sprintf("order:%s:%d", o.SubjectID, o.Seq),
-	}, Verb: approval.Withdraw}
+	e := ApprovalEvent{Meta: orderMeta(o), Verb: approval.Withdraw}
 	if o.Verb == ApprovalResubmit {
 		facts := approval.Facts(o.Facts)
 		e.Verb, e.Data = approval.Resubmit, raw(resubmitted{Command: approval.Command{Facts: &facts}, Changes: o.Changes, Departures: o.Departures})

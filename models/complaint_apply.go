@@ -278,20 +278,24 @@ func (t *step) open(kind, userID, teamID string, due *time.Time, why ...string) 
 
 // settle ends the open tasks that match: done by the actor, or cancelled when the matter is off.
 func (t *step) settle(state TaskState, match func(Task) bool) {
-	kept := t.s.Tasks[:0:0]
-	for _, task := range t.s.Tasks {
+	t.s.Tasks, t.Tasks = settled(t.s.Tasks, t.Tasks, Task{State: state, DoneBy: t.actor, DoneAt: &t.at}, match)
+}
+
+// settled ends the open tasks that match, as end says. It returns those that stay open, and the tasks that the step writes.
+func settled(open, written []Task, end Task, match func(Task) bool) (kept, changed []Task) {
+	for _, task := range open {
 		if !match(task) {
 			kept = append(kept, task)
 			continue
 		}
-		task.State, task.DoneBy, task.DoneAt = state, t.actor, &t.at
-		if i := slices.IndexFunc(t.Tasks, func(o Task) bool { return o.ID == task.ID }); i >= 0 {
-			t.Tasks[i] = task
+		task.State, task.DoneBy, task.DoneAt = end.State, end.DoneBy, end.DoneAt
+		if i := slices.IndexFunc(written, func(o Task) bool { return o.ID == task.ID }); i >= 0 {
+			written[i] = task
 		} else {
-			t.Tasks = append(t.Tasks, task)
+			written = append(written, task)
 		}
 	}
-	t.s.Tasks = kept
+	return kept, written
 }
 
 func kinds(names ...string) func(Task) bool {

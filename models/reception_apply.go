@@ -180,20 +180,7 @@ func (t *receptionStep) openTask(kind, userID, teamID string, due *time.Time, wh
 
 // settle ends the open tasks that match: done by the actor, or cancelled when the matter is off.
 func (t *receptionStep) settle(state TaskState, match func(Task) bool) {
-	kept := t.s.Tasks[:0:0]
-	for _, task := range t.s.Tasks {
-		if !match(task) {
-			kept = append(kept, task)
-			continue
-		}
-		task.State, task.DoneBy, task.DoneAt = state, t.actor, &t.at
-		if i := slices.IndexFunc(t.Tasks, func(o Task) bool { return o.ID == task.ID }); i >= 0 {
-			t.Tasks[i] = task
-		} else {
-			t.Tasks = append(t.Tasks, task)
-		}
-	}
-	t.s.Tasks = kept
+	t.s.Tasks, t.Tasks = settled(t.s.Tasks, t.Tasks, Task{State: state, DoneBy: t.actor, DoneAt: &t.at}, match)
 }
 
 // about matches the tasks of a kind on one thing.

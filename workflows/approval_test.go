@@ -266,6 +266,16 @@ func TestApproval(t *testing.T) {
 		require.Equal(t, []models.ApprovalOutcome{models.OutcomeApproved}, a.outcomes())
 	})
 
+	t.Run("a_beginning_that_was_written_before_the_worker_died_is_adopted", func(t *testing.T) {
+		t.Parallel()
+		a := ask(t)
+		a.store.lost = 1
+		a.at(time.Minute, "sup1", approval.Approve, approval.Command{})
+		require.Equal(t, approval.Approved, a.run().Outcome)
+		require.Len(t, a.store.steps, 2)
+		require.Equal(t, []models.ApprovalOutcome{models.OutcomeApproved}, a.outcomes())
+	})
+
 	t.Run("a_request_that_the_chain_refuses_counts_as_withdrawn", func(t *testing.T) {
 		t.Parallel()
 		a := ask(t)

@@ -1,18 +1,12 @@
 package e2e_test
 
 import (
-	"context"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
-	"go.temporal.io/api/temporalproto"
 
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -61,26 +55,9 @@ func (r request) mayNot(by person, verb string, body M, status int, code string)
 	refused(r.t, by.try(r.t, http.MethodPost, "/approvals/"+r.id+"/"+verb, body), status, code)
 }
 
-// keepApproval writes the approval's history as a fixture when UPDATE_HISTORIES=1 asks for it.
 func (r request) keepApproval(path string) {
 	r.t.Helper()
-	if os.Getenv("UPDATE_HISTORIES") != "1" {
-		return
-	}
-	c, err := r.s.dial()
-	require.NoError(r.t, err)
-	defer c.Close()
-	h := &history.History{}
-	events := c.GetWorkflowHistory(context.Background(), models.ApprovalWorkflowID(r.id), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		e, err := events.Next()
-		require.NoError(r.t, err)
-		h.Events = append(h.Events, e)
-	}
-	text, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(h)
-	require.NoError(r.t, err)
-	require.NoError(r.t, os.MkdirAll(filepath.Join(histories, "approval"), 0o755))
-	require.NoError(r.t, os.WriteFile(filepath.Join(histories, "approval", path+".json"), append(text, '\n'), 0o644))
+	r.s.keep(r.t, models.ApprovalWorkflowID(r.id), models.ApprovalProcess, path)
 }
 
 // events are the types of the approval's timeline, numbered without gaps.

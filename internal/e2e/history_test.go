@@ -23,32 +23,43 @@ import (
 // histories is where the histories are kept that workflows/replay_test.go replays, and the key that seals them.
 const histories = "../../workflows/testdata/histories"
 
-// history reads what the engine has kept of a case's process.
-func (m *matter) history() *history.History {
-	m.t.Helper()
-	c, err := m.s.dial()
-	require.NoError(m.t, err)
+// history reads what the engine has kept of a process.
+func (s *stack) history(t testing.TB, workflowID string) *history.History {
+	t.Helper()
+	c, err := s.dial()
+	require.NoError(t, err)
 	defer c.Close()
 	h := &history.History{}
-	events := c.GetWorkflowHistory(context.Background(), models.ComplaintWorkflowID(m.ID), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := c.GetWorkflowHistory(context.Background(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		e, err := events.Next()
-		require.NoError(m.t, err)
+		require.NoError(t, err)
 		h.Events = append(h.Events, e)
 	}
 	return h
 }
 
-// keep writes the history as the fixture of a path when UPDATE_HISTORIES=1 asks for it. A release adds fixtures; it
-// never changes those of processes that still run.
-func (m *matter) keep(path string) {
-	m.t.Helper()
+// keep writes the history of a process as the fixture of a path when UPDATE_HISTORIES=1 asks for it. A release adds
+// fixtures; it never changes those of processes that still run.
+func (s *stack) keep(t testing.TB, workflowID, process, path string) {
+	t.Helper()
 	if os.Getenv("UPDATE_HISTORIES") != "1" {
 		return
 	}
-	text, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(m.history())
-	require.NoError(m.t, err)
-	require.NoError(m.t, os.WriteFile(filepath.Join(histories, "complaint", path+".json"), append(text, '\n'), 0o644))
+	text, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(s.history(t, workflowID))
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Join(histories, process), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(histories, process, path+".json"), append(text, '\n'), 0o644))
+}
+
+func (m *matter) history() *history.History {
+	m.t.Helper()
+	return m.s.history(m.t, models.ComplaintWorkflowID(m.ID))
+}
+
+func (m *matter) keep(path string) {
+	m.t.Helper()
+	m.s.keep(m.t, models.ComplaintWorkflowID(m.ID), models.ComplaintProcess, path)
 }
 
 // awaitEnd waits until the process of the case is over.

@@ -1,19 +1,13 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
-	"go.temporal.io/api/temporalproto"
 
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -127,23 +121,7 @@ func (v *visit) await(state string) receptionView {
 
 func (v *visit) keep(path string) {
 	v.t.Helper()
-	if os.Getenv("UPDATE_HISTORIES") != "1" {
-		return
-	}
-	c, err := v.s.dial()
-	require.NoError(v.t, err)
-	defer c.Close()
-	h := &history.History{}
-	events := c.GetWorkflowHistory(context.Background(), models.ReceptionWorkflowID(v.ID), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		e, err := events.Next()
-		require.NoError(v.t, err)
-		h.Events = append(h.Events, e)
-	}
-	text, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(h)
-	require.NoError(v.t, err)
-	require.NoError(v.t, os.MkdirAll(filepath.Join(histories, "reception"), 0o755))
-	require.NoError(v.t, os.WriteFile(filepath.Join(histories, "reception", path+".json"), append(text, '\n'), 0o644))
+	v.s.keep(v.t, models.ReceptionWorkflowID(v.ID), models.ReceptionProcess, path)
 }
 
 func TestAReceptionFromRequestToClosed(t *testing.T) {
