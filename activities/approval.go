@@ -29,7 +29,7 @@ type ApprovalStore interface {
 // ApprovalBook gives the rules that an approval is decided by, without the rules for deputies.
 type ApprovalBook interface {
 	OfApproval(ctx context.Context, s *models.ApprovalState, org *models.Org) (models.ApprovalRules, error)
-	ForNewApproval(ctx context.Context, chain, requesterID string, org *models.Org) (models.ApprovalRules, error)
+	ForNewApproval(ctx context.Context, o models.ApprovalOrder, org *models.Org) (models.ApprovalRules, error)
 }
 
 // Approval holds the dependencies of the process's activities.
@@ -96,7 +96,7 @@ func (a *Approval) rules(ctx context.Context, in models.AdvanceApproval, read fu
 			return rules, errs.Wrap(err, errs.Malformed, "malformed.command")
 		}
 		chain = o.Chain
-		rules, err = a.Rules.ForNewApproval(ctx, o.Chain, o.RequesterID, org)
+		rules, err = a.Rules.ForNewApproval(ctx, o, org)
 	}
 	if err != nil {
 		return rules, err

@@ -19,6 +19,8 @@ type CaseStore interface {
 	AdvanceCases(ctx context.Context, ids []string, known map[string]int64, decide models.DecideCases) (models.CasesAdvanced, error)
 	// AdvanceCase does the same to one case whose stored state is believed to be known (nil: none yet).
 	AdvanceCase(ctx context.Context, id string, believed *models.CaseState, decide models.DecideCases) (models.CasesAdvanced, error)
+	// Complainant is who came to us with a case, as somebody to ask.
+	Complainant(ctx context.Context, id string) (models.Recipient, error)
 	// NextCaseNumber gives the next number of the type on the day (YYYYMMDD).
 	NextCaseNumber(ctx context.Context, t models.CaseType, day string) (string, error)
 	// Org is the organisation as it stands, or as it stood a moment ago.
@@ -46,7 +48,10 @@ type Complaint struct {
 func (a *Complaint) Advance(ctx context.Context, in models.AdvanceCase) (models.CaseAdvanced, error) {
 	if in.Event.Action == models.ActionAdopt {
 		s, err := a.Store.CaseState(ctx, in.CaseID)
-		return models.CaseAdvanced{State: s, Behind: true, Mail: true}, err
+		if err != nil {
+			return models.CaseAdvanced{}, err
+		}
+		return a.behind(ctx, s)
 	}
 	out, err := a.attempt(ctx, in, a.Store.Org)
 	if errs.CodeOf(err) == errs.Invalid { // somebody unknown may have come a moment ago
@@ -82,10 +87,28 @@ func (a *Complaint) attempt(ctx context.Context, in models.AdvanceCase, read fun
 		return models.CaseAdvanced{}, err
 	}
 	if s, ok := advanced.Behind[in.CaseID]; ok {
-		return models.CaseAdvanced{State: s, Behind: true, Mail: true}, nil
+		return a.behind(ctx, s)
 	}
 	out.Mail, out.Touched = advanced.Mail[in.CaseID], ids[1:]
-	return out, nil
+	if q := out.State.Survey; q != nil && (in.State == nil || in.State.Survey == nil || in.State.Survey.InvitationID != q.InvitationID) {
+		out.FollowUp, err = a.followUp(ctx, &out.State)
+	}
+	return out, err // a failure is retried, and then finds the step taken
+}
+
+// behind answers with a stored state, and with what its steps may have left to do.
+func (a *Complaint) behind(ctx context.Context, s models.CaseState) (models.CaseAdvanced, error) {
+	plan, err := a.followUp(ctx, &s)
+	return models.CaseAdvanced{State: s, Behind: true, Mail: true, FollowUp: plan}, err
+}
+
+// followUp is whom to ask about the resolution; nil: nobody.
+func (a *Complaint) followUp(ctx context.Context, s *models.CaseState) (*models.FollowUpPlan, error) {
+	if s.SurveyPlan(models.Recipient{}) == nil {
+		return nil, nil
+	}
+	who, err := a.Store.Complainant(ctx, s.ID)
+	return s.SurveyPlan(who), err
 }
 
 // prepare reads all that the decision needs, so that the transaction holds its locks for no other read: the cases that the

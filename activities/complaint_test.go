@@ -109,6 +109,10 @@ func (l *ledger) AdvanceCase(ctx context.Context, id string, believed *models.Ca
 	return l.AdvanceCases(ctx, []string{id}, known, decide)
 }
 
+func (l *ledger) Complainant(context.Context, string) (models.Recipient, error) {
+	return models.Recipient{Name: "Ms Li", Email: "li@blue.example"}, nil
+}
+
 func (l *ledger) NextCaseNumber(_ context.Context, t models.CaseType, day string) (string, error) {
 	return fmt.Sprintf("%s-%s-%04d", t, day, len(l.cases)+1), l.down
 }

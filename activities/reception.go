@@ -31,6 +31,8 @@ type ReceptionStore interface {
 	Deciders(ctx context.Context, approvalID string) ([]string, error)
 	// Client reads a client.
 	Client(ctx context.Context, id string) (models.Client, error)
+	// Contacts reads a page of a client's contacts.
+	Contacts(ctx context.Context, clientID string, p models.Page) ([]models.Contact, string, error)
 	// Org is the organisation as it stands, or as it stood a moment ago.
 	Org(ctx context.Context) (*models.Org, error)
 	// FreshOrg is the organisation as it stands.
@@ -95,14 +97,25 @@ func (a *Reception) attempt(ctx context.Context, in models.AdvanceReception, rea
 	}
 	out := models.ReceptionAdvanced{State: step.State, Mail: mail}
 	if len(step.Cases) > 0 {
-		out.Cases, err = a.cases(ctx, &step.State, org)
+		if out.Cases, err = a.cases(ctx, &step.State, org); err != nil {
+			return out, err // a failure is retried, and then finds the step taken
+		}
 	}
-	return out, err // a failure is retried, and then finds the step taken
+	if step.Survey != nil {
+		out.FollowUps, err = a.followUps(ctx, &step.State)
+	}
+	return out, err
 }
 
 // behind answers with a stored state, and with all that its steps may have left to do.
 func (a *Reception) behind(ctx context.Context, s models.ReceptionState, read func(context.Context) (*models.Org, error)) (models.ReceptionAdvanced, error) {
 	out := models.ReceptionAdvanced{State: s, Behind: true, Mail: true}
+	if s.Status == models.ReceptionCompleted {
+		var err error
+		if out.FollowUps, err = a.followUps(ctx, &s); err != nil {
+			return out, err
+		}
+	}
 	if !slices.ContainsFunc(s.Needs, func(n models.ReceptionNeed) bool { return n.CaseOf }) {
 		return out, nil
 	}
@@ -111,6 +124,20 @@ func (a *Reception) behind(ctx context.Context, s models.ReceptionState, read fu
 		out.Cases, err = a.cases(ctx, &s, org)
 	}
 	return out, err
+}
+
+// followUps are the visitors to ask how it was.
+func (a *Reception) followUps(ctx context.Context, s *models.ReceptionState) ([]models.FollowUpPlan, error) {
+	plans, err := a.Store.ReceptionPlans(ctx, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	client, err := a.Store.Client(ctx, s.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	contacts, _, err := a.Store.Contacts(ctx, s.ClientID, models.Page{Limit: 200})
+	return s.SurveyPlans(plans.Current, client, contacts), err
 }
 
 // cases are those that take over what was asked and not solved.

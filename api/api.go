@@ -26,6 +26,8 @@ type Limits struct {
 	Burst          int           // requests at once and address; 1000
 	LoginPerMinute float64       // log-ins per minute and address; 30
 	LoginBurst     int           // log-ins at once and address; 20
+	LinkPerMinute  float64       // requests for personal links per minute and address; 120
+	LinkBurst      int           // requests for personal links at once and address; 60
 	Request        time.Duration // time for one request; 15 s
 }
 
@@ -53,6 +55,9 @@ type Deps struct {
 	Policies      Policies
 	Notifications Notifications
 	Webhooks      Webhooks
+	Channels      Channels
+	Messenger     Messenger
+	Email         bool // the messenger has a mail server
 	Resources     Resources
 	Budgets       Budgets
 
@@ -62,6 +67,13 @@ type Deps struct {
 	Cases      Cases
 	Approvals  Approvals
 	Receptions Receptions
+
+	// surveys and campaigns
+	Campaigns Campaigns
+	Surveys   Surveys
+	HashLink  func(token string) (hash [32]byte, ok bool) // of a personal link; false for what cannot be one
+
+	Inspections Inspections
 
 	Codec         http.Handler // optional: opens sealed payloads for the engine's web UI
 	CodecUIOrigin string       // origin of that UI
@@ -94,7 +106,8 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
 	r.Use(
-		otelgin.Middleware("mcrflow", otelgin.WithTracerProvider(d.Tracer), otelgin.WithPropagators(propagation.TraceContext{})),
+		otelgin.Middleware("mcrflow", otelgin.WithTracerProvider(d.Tracer), otelgin.WithPropagators(propagation.TraceContext{}),
+			otelgin.WithFilter(func(r *http.Request) bool { return !personalLink(r.URL.Path) })),
 		e.identify, e.observe, e.recover, secure,
 	)
 	r.NoRoute(noRoute)
@@ -109,11 +122,15 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 	v1 := r.Group("/api/v1", e.limit, e.deadline, readBody, e.onlyKnownParameters, cleanPath)
 	(&auth{sessions: d.Sessions, browsers: e.browsers, now: e.now}).public(v1.Group("", e.limitLogin))
 
-	signedIn := v1.Group("", e.authenticate, e.idempotent)
 	rules, err := rulebook.New(d.Policies)
 	if err != nil {
 		return nil, err
 	}
+	byLink := newAnswering(d, rules, e.now)
+	byLink.public(v1.Group("", e.limitLink))
+	(&surveyPages{answering: byLink, texts: d.Texts, limit: e.links}).public(r.Group("", e.deadline))
+
+	signedIn := v1.Group("", e.authenticate, e.idempotent)
 	for _, h := range resources(d, rules, e) {
 		h.routes(signedIn)
 	}
@@ -137,6 +154,7 @@ func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 		&tokens{sessions: d.Sessions, people: d.People, now: now},
 		&notifications{store: d.Notifications, now: now},
 		&webhooks{store: d.Webhooks, now: now},
+		&channels{store: d.Channels, sender: d.Messenger, email: d.Email, now: now},
 		&clients{store: d.Clients, people: d.People, now: now},
 		&library{store: d.Resources, policies: d.Policies, now: now},
 		&budgets{store: d.Budgets, people: d.People, now: now},
@@ -148,6 +166,10 @@ func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 			engine: d.Engine, store: d.Receptions, approvals: d.Approvals, clients: d.Clients, people: d.People, org: d.Organisation,
 			rules: rules, now: now,
 		},
+		&inspections{store: d.Inspections, org: d.Organisation, rules: rules, now: now},
+		&campaigns{engine: d.Engine, store: d.Campaigns, rules: rules, now: now},
+		&surveys{store: d.Surveys, campaigns: d.Campaigns, rules: rules},
+		&invitations{answering: newAnswering(d, rules, now), store: d.Surveys, clients: d.Clients, inbox: d.Cases, now: now},
 		&tasks{cases: work},
 		&knowledge{store: d.Cases},
 	}

@@ -179,13 +179,14 @@ type clientContactView struct {
 	Phone     string `json:"phone"`
 	Email     string `json:"email"`
 	Locale    string `json:"locale"`
+	TimeZone  string `json:"time_zone"`
 	CreatedAt Time   `json:"created_at"`
 }
 
 func toClientContactView(p models.Contact) clientContactView {
 	return clientContactView{
 		ID: p.ID, ClientID: p.ClientID, Name: p.Name, Title: p.Title, Phone: p.Phone, Email: p.Email, Locale: p.Locale,
-		CreatedAt: Time(p.CreatedAt),
+		TimeZone: p.TimeZone, CreatedAt: Time(p.CreatedAt),
 	}
 }
 
@@ -211,11 +212,12 @@ func (h *clients) listContacts(c *gin.Context) {
 }
 
 type createContactRequest struct {
-	Name   string `json:"name" binding:"required,notblank,max=100"`
-	Title  string `json:"title" binding:"max=100"`
-	Phone  string `json:"phone" binding:"omitempty,phone"`
-	Email  string `json:"email" binding:"omitempty,email,max=254"`
-	Locale string `json:"locale" binding:"omitempty,locale"`
+	Name     string `json:"name" binding:"required,notblank,max=100"`
+	Title    string `json:"title" binding:"max=100"`
+	Phone    string `json:"phone" binding:"omitempty,phone"`
+	Email    string `json:"email" binding:"omitempty,email,max=254"`
+	Locale   string `json:"locale" binding:"omitempty,locale"`
+	TimeZone string `json:"time_zone" binding:"omitempty,time_zone"` // the organisation's if absent
 }
 
 // createContact adds a person at a client. 404 unknown client, 422 bad values.
@@ -232,7 +234,7 @@ func (h *clients) createContact(c *gin.Context) {
 	}
 	row, err := h.store.CreateContact(ctx, models.Contact{
 		ID: newID(c, id.Contact), ClientID: c.Param("id"), Name: strings.TrimSpace(req.Name), Title: req.Title, Phone: req.Phone,
-		Email: req.Email, Locale: req.Locale, CreatedAt: h.now().UTC(),
+		Email: req.Email, Locale: req.Locale, TimeZone: req.TimeZone, CreatedAt: h.now().UTC(),
 	})
 	if err != nil {
 		fail(c, err)

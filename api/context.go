@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -57,6 +58,16 @@ func need(any ...models.Permission) gin.HandlerFunc {
 			}
 		}
 		fail(c, forbidden(any[0]))
+	}
+}
+
+// needInRight is need for what a deputy may do in somebody's place: the caller, or one of those for whom they act in the
+// process, must have the permission.
+func needInRight(process string, p models.Permission) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if !slices.ContainsFunc(caller(c).Actor.In(process), func(o models.Person) bool { return o.May(p) }) {
+			fail(c, forbidden(p))
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func TestEveryRouteNeedsLogin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, op := range operations(t) {
-		if !strings.HasPrefix(op.path, "/api/v1/") || op.path == "/api/v1/auth/login" {
+		if !strings.HasPrefix(op.path, "/api/v1/") || op.path == "/api/v1/auth/login" || op.path == "/api/v1/responses/{token}" {
 			continue
 		}
 		for _, token := range []string{"", "no-such-token", "gone"} {
@@ -94,11 +94,18 @@ func filled(path string) string {
 		path = strings.Replace(path, "{id}", mealsID, 1)
 	case strings.HasPrefix(path, "/api/v1/calendars/"):
 		path = strings.Replace(path, "{id}", "cn", 1)
+	case strings.HasPrefix(path, "/api/v1/channels/"):
+		path = strings.Replace(path, "{kind}", "webhook", 1)
 	case strings.HasPrefix(path, "/api/v1/approvals/"):
 		path = strings.Replace(path, "{id}", approvalA, 1)
 	case strings.HasPrefix(path, "/api/v1/receptions/"):
 		path = strings.Replace(path, "{id}", receptionA, 1)
+	case strings.HasPrefix(path, "/api/v1/campaigns/"):
+		path = strings.Replace(path, "{id}", campaignNone, 1)
+	case strings.HasPrefix(path, "/api/v1/invitations/"):
+		path = strings.Replace(path, "{id}", invitationA, 1)
 	}
+	path = strings.Replace(path, "{token}", linkA, 1)
 	return strings.NewReplacer("{id}", "case_01kavc5v4ve2b8v6ng5dq6h1xa", "{kind}", "sla", "{version}", "1", "{name}", "resolution").Replace(path)
 }
 
@@ -106,14 +113,16 @@ func filled(path string) string {
 func TestNoBodyBreaks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(d *api.Deps) {
-		d.Limits = api.Limits{Burst: 1 << 30, LoginBurst: 1 << 30}
+		d.Limits = api.Limits{Burst: 1 << 30, LoginBurst: 1 << 30, LinkBurst: 1 << 30}
 		d.Cases = everyCase{row: someCase(t, caseA)}
 		d.Approvals = everyApproval{newApprovalBench(t).store.rows[approvalA]}
 		d.Receptions = everyPlanned(t)
+		d.Campaigns, d.Surveys = everyCampaign(t)
 	})
 	publishApproval(t, w)
 	publish(t, w)
 	publishReception(t, w)
+	publishCampaign(t, w)
 	body, err := json.Marshal(officeDocument)
 	require.NoError(t, err)
 	w.calendars = append(w.calendars, models.CalendarVersion{ID: "office", Version: 2, Body: body, PublishedAt: noon})

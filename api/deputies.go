@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -119,10 +118,7 @@ func (h *deputies) create(c *gin.Context) {
 		err = f.err()
 	}
 	if err == nil {
-		err = h.acyclic(ctx, d)
-	}
-	if err == nil {
-		d, err = h.people.CreateDeputy(ctx, d)
+		d, err = h.people.CreateDeputy(ctx, d, func(others []models.Deputy) error { return acyclic(others, d) })
 	}
 	if err != nil {
 		fail(c, err)
@@ -149,24 +145,11 @@ func (h *deputies) tell(c *gin.Context, users ...string) {
 	}
 }
 
-// acyclic refuses a rule for oneself, and one that would close a circle: nobody in it could be relied upon. Two rules that
-// are made at the same moment can still close one; approvals then pass over whoever they have met on the way.
-func (h *deputies) acyclic(ctx context.Context, added models.Deputy) error {
-	var rules []approval.DeputyRule
-	for p := (models.Page{Limit: maxLimit}); ; {
-		some, next, err := h.people.Deputies(ctx, "", p)
-		if err != nil {
-			return err
-		}
-		for _, d := range some {
-			if d.ID != added.ID { // of an earlier attempt
-				rules = append(rules, d.ForApprovals())
-			}
-		}
-		if next == "" {
-			break
-		}
-		p.Cursor = next
+// acyclic refuses a rule for oneself, and one that would close a circle: nobody in it could be relied upon.
+func acyclic(others []models.Deputy, added models.Deputy) error {
+	rules := make([]approval.DeputyRule, len(others))
+	for i, d := range others {
+		rules[i] = d.ForApprovals()
 	}
 	switch err := approval.CheckDeputyRule(rules, added.ForApprovals()); errs.CodeOf(err) {
 	case approval.CodeToSelf:

@@ -19,6 +19,7 @@ func TestListsEstimateTheirLength(t *testing.T) {
 		d.Cases = everyCase{row: someCase(t, caseA)}
 		d.Approvals = newApprovalBench(t).store
 		d.Receptions = everyPlanned(t)
+		d.Campaigns, d.Surveys = everyCampaign(t)
 	})
 	publish(t, w)
 	publishApproval(t, w)
@@ -33,7 +34,7 @@ func TestListsEstimateTheirLength(t *testing.T) {
 		}
 		lists++
 		user := "auditor"
-		if slices.Contains([]string{"/api/v1/tokens", "/api/v1/webhooks", "/api/v1/deputies"}, path) {
+		if slices.Contains([]string{"/api/v1/tokens", "/api/v1/webhooks", "/api/v1/channels", "/api/v1/deputies"}, path) {
 			user = "admin"
 		}
 		path = filled(path)

@@ -48,6 +48,7 @@ type edge struct {
 	requests    *prometheus.HistogramVec
 	perAddress  *limiter
 	logins      *limiter
+	links       *limiter
 }
 
 func newEdge(d Deps) (*edge, error) {
@@ -64,6 +65,7 @@ func newEdge(d Deps) (*edge, error) {
 		timeout:    or(d.Limits.Request, 15*time.Second),
 		perAddress: newLimiter(rate.Limit(or(d.Limits.PerSecond, 500)), or(d.Limits.Burst, 1000)),
 		logins:     newLimiter(rate.Limit(or(d.Limits.LoginPerMinute, 30)/60), or(d.Limits.LoginBurst, 20)),
+		links:      newLimiter(rate.Limit(or(d.Limits.LinkPerMinute, 120)/60), or(d.Limits.LinkBurst, 60)),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "mcrflow_http_request_duration_seconds",
 			Help:    "Time to answer an HTTP request, by route and status.",
@@ -182,6 +184,9 @@ func (e *edge) limit(c *gin.Context) { e.perAddress.check(c) }
 // limitLogin bounds the attempts of one address to guess a password.
 func (e *edge) limitLogin(c *gin.Context) { e.logins.check(c) }
 
+// limitLink bounds the attempts of one address to guess a personal link.
+func (e *edge) limitLink(c *gin.Context) { e.links.check(c) }
+
 // limiter holds one token bucket per address. An address that was quiet for ten minutes has a full bucket anyway.
 type limiter struct {
 	every   rate.Limit
@@ -193,7 +198,15 @@ func newLimiter(every rate.Limit, burst int) *limiter {
 	return &limiter{every, burst, expirable.NewLRU[netip.Addr, *rate.Limiter](keptClients, nil, 10*time.Minute)}
 }
 
+// check refuses the request of an address that asks too often.
 func (l *limiter) check(c *gin.Context) {
+	if wait := l.wait(c); wait > 0 {
+		fail(c, &errs.Error{Code: errs.RateLimited, Key: "rate_limited.address", RetryAfter: wait})
+	}
+}
+
+// wait counts a request of the address. It returns how long it has to wait; then it is not counted.
+func (l *limiter) wait(c *gin.Context) time.Duration {
 	address := network(c.ClientIP())
 	bucket, ok := l.buckets.Get(address)
 	if !ok {
@@ -203,8 +216,9 @@ func (l *limiter) check(c *gin.Context) {
 	if r := bucket.Reserve(); r.Delay() > 0 {
 		wait := r.Delay()
 		r.Cancel()
-		fail(c, &errs.Error{Code: errs.RateLimited, Key: "rate_limited.address", RetryAfter: wait})
+		return wait
 	}
+	return 0
 }
 
 // network is the address whose rate counts: one person commonly holds a whole IPv6 /64.

@@ -14,8 +14,10 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/mcrflow/mcrflow/internal/approval"
+	"github.com/mcrflow/mcrflow/internal/campaign"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -35,6 +37,8 @@ var policyKinds = []policyKind{
 	{policy.KindSLA, storedSLA, checkSLA},
 	{approval.Kind, storedApproval, checkApproval},
 	{policy.KindReception, storedReception, checkReception},
+	{survey.Kind, storedSurvey, checkSurvey},
+	{campaign.Kind, storedCampaign, checkCampaign},
 }
 
 // policyDocuments serves the rules of the company, as versioned documents.
@@ -276,4 +280,55 @@ func checkApproval(ctx context.Context, h *policyDocuments, body []byte) (any, [
 		return nil, nil, err
 	}
 	return doc, doc.Check(approval.Refs{Roles: models.RoleNames(), Org: org.ForApprovals(), At: h.now()}), nil
+}
+
+func storedSurvey(body []byte) (any, error) {
+	doc, err := stored[survey.Document](body)
+	doc.Version = 0
+	return doc, err
+}
+
+func checkSurvey(_ context.Context, _ *policyDocuments, body []byte) (any, []errs.Field, error) {
+	doc, bad := survey.Parse(body)
+	if len(bad) > 0 {
+		return nil, bad, nil
+	}
+	return doc, doc.Check(), nil
+}
+
+func storedCampaign(body []byte) (any, error) {
+	doc, err := stored[campaign.Policy](body)
+	doc.Version = 0
+	return doc, err
+}
+
+// checkCampaign also holds the document against the survey policy in force: the templates that it names must be there.
+func checkCampaign(ctx context.Context, h *policyDocuments, body []byte) (any, []errs.Field, error) {
+	doc, bad := campaign.ParsePolicy(body)
+	if len(bad) > 0 {
+		return nil, bad, nil
+	}
+	known, err := h.refs(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	templates, err := h.templates(ctx)
+	return doc, doc.Check(campaign.Refs{Calendars: known.Calendars, Templates: templates}), err
+}
+
+// templates names the survey templates in force, none while no policy of them was published.
+func (h *policyDocuments) templates(ctx context.Context) (map[string]bool, error) {
+	names := map[string]bool{}
+	v, err := h.store.LatestPolicy(ctx, survey.Kind)
+	if errs.CodeOf(err) == errs.NotFound {
+		return names, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	doc, err := stored[survey.Document](v.Body)
+	for name := range doc.Templates {
+		names[name] = true
+	}
+	return names, err
 }

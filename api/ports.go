@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/mcrflow/mcrflow/internal/channel"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -62,7 +63,8 @@ type People interface {
 	CreateTeam(ctx context.Context, t models.Team) (models.Team, error)
 	UpdateTeam(ctx context.Context, t models.Team) (models.Team, error)
 	Deputies(ctx context.Context, userID string, p models.Page) ([]models.Deputy, string, error) // userID empty: all
-	CreateDeputy(ctx context.Context, d models.Deputy) (models.Deputy, error)
+	// CreateDeputy stores a rule that fits beside the others; no other is made meanwhile.
+	CreateDeputy(ctx context.Context, d models.Deputy, fits func(others []models.Deputy) error) (models.Deputy, error)
 	DeleteDeputy(ctx context.Context, id string) (models.Deputy, error)
 	Deputy(ctx context.Context, id string) (models.Deputy, error)
 }
@@ -110,6 +112,21 @@ type Webhooks interface {
 	Webhooks(ctx context.Context, p models.Page) ([]models.Webhook, string, error)
 	CreateWebhook(ctx context.Context, w models.Webhook) (models.Webhook, error)
 	DeleteWebhook(ctx context.Context, id string) error
+}
+
+// Channels are the endpoints by which messages leave to people, one of each kind, with addresses and secrets in clear;
+// they are stored sealed. PutChannel checks Version, 0 for an endpoint that was not set, and answers precondition_failed
+// when it is stale; it returns the new version.
+type Channels interface {
+	Channels(ctx context.Context) ([]models.Channel, error)
+	Channel(ctx context.Context, kind models.ChannelKind) (models.Channel, error)
+	PutChannel(ctx context.Context, c models.Channel) (models.Channel, error)
+	DeleteChannel(ctx context.Context, kind models.ChannelKind) error
+}
+
+// Messenger sends one message to a person, once. Every error is a *channel.Error.
+type Messenger interface {
+	Send(ctx context.Context, kind models.ChannelKind, m channel.Message) error
 }
 
 // Resources is the library of what receptions book, with the same rules as People. Bookings are made by processes only.

@@ -43,6 +43,8 @@ type visitorRequest struct {
 	Title        string `json:"title" binding:"max=200"`
 	Organisation string `json:"organisation" binding:"max=200"`
 	Identity     string `json:"identity" binding:"omitempty,oneof=official executive manager expert other"` // other if absent
+	Email        string `json:"email" binding:"omitempty,email,max=254"`                                    // for the survey after the visit
+	Phone        string `json:"phone" binding:"max=50"`
 }
 
 type plannedActivityRequest struct {

@@ -147,7 +147,7 @@ func (h *receptions) decides(c *gin.Context, s *models.ReceptionState, approvalI
 		return false, err
 	}
 	involved := a.State.ReadPrincipals()
-	return slices.ContainsFunc(append([]models.Person{me.Actor.Person}, me.Actor.ActsFor...), func(p models.Person) bool {
+	return slices.ContainsFunc(me.Actor.In(models.ReceptionProcess), func(p models.Person) bool {
 		return p.ID != s.RequesterID && slices.Contains(involved, p.ID)
 	}), nil
 }

@@ -57,6 +57,8 @@ type visitorView struct {
 	Title        string `json:"title"`
 	Organisation string `json:"organisation"`
 	Identity     string `json:"identity"`
+	Email        string `json:"email"`
+	Phone        string `json:"phone"`
 }
 
 type activityView struct {

@@ -102,11 +102,17 @@ func (h *tasks) actions(c *gin.Context, t models.TaskRow) []string {
 		for _, v := range t.Approval.AllowedVerbs(caller(c).User.ID, h.cases.now()) {
 			names = append(names, string(v))
 		}
+	case t.Kind == models.TaskSurveyCall && t.State == models.TaskOpen && may(c, models.PermSurveyAsk):
+		names = append(names, answersAction)
 	case t.Reception != nil && t.State == models.TaskOpen:
 		for _, a := range t.Reception.AllowedActions(caller(c).Actor, h.cases.now()) {
 			if slices.Contains(receptionTaskActions[t.Kind], a) {
 				names = append(names, string(a))
 			}
+		}
+	case t.Kind == models.TaskReviewInspection && t.State == models.TaskOpen:
+		if _, ok := (&models.Inspection{Reviewers: []string{t.UserID}}).Signer(caller(c).Actor); ok {
+			names = append(names, actionSignOff)
 		}
 	case t.Case != nil && t.State == models.TaskOpen:
 		for _, a := range t.Case.AllowedActions(caller(c).Actor, h.cases.now()) {

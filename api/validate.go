@@ -35,6 +35,7 @@ var (
 //	role          a role of the product
 //	currency      an ISO 4217 code
 //	date          a day such as 2026-01-31
+//	month         a month such as 2026-01
 var rules = newRules()
 
 func newRules() *validator.Validate {
@@ -58,6 +59,10 @@ func newRules() *validator.Validate {
 	text("currency", models.ValidCurrency)
 	text("date", func(s string) bool {
 		_, err := time.Parse(time.DateOnly, s)
+		return err == nil
+	})
+	text("month", func(s string) bool {
+		_, err := time.Parse(models.MonthLayout, s)
 		return err == nil
 	})
 	text("role", func(s string) bool { return models.ValidRole(models.Role(s)) })

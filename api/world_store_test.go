@@ -132,7 +132,14 @@ func (w *world) Deputies(_ context.Context, userID string, p models.Page) ([]mod
 	return listed(w, &w.deputies, p, func(d models.Deputy) bool { return userID == "" || d.UserID == userID })
 }
 
-func (w *world) CreateDeputy(_ context.Context, d models.Deputy) (models.Deputy, error) {
+func (w *world) CreateDeputy(ctx context.Context, d models.Deputy, fits func([]models.Deputy) error) (models.Deputy, error) {
+	others, _, err := w.Deputies(ctx, "", models.Page{Limit: 200})
+	if err == nil {
+		err = fits(slices.DeleteFunc(others, func(o models.Deputy) bool { return o.ID == d.ID }))
+	}
+	if err != nil {
+		return d, err
+	}
 	return create(w, &w.deputies, d.ID, d)
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/mcrflow/mcrflow/api"
 	"github.com/mcrflow/mcrflow/api/apitest"
+	"github.com/mcrflow/mcrflow/internal/channel"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/i18n"
 	"github.com/mcrflow/mcrflow/internal/id"
@@ -40,6 +41,9 @@ type world struct {
 	clients       rows[models.Client]
 	contacts      rows[models.Contact]
 	webhooks      rows[models.Webhook]
+	channels      map[models.ChannelKind]models.Channel
+	messages      []channel.Message
+	messageErr    error
 	resources     rows[models.Resource]
 	bookings      []models.Booking
 	budgets       rows[models.Budget]
@@ -105,7 +109,9 @@ func newWorld(t testing.TB, change ...func(*api.Deps)) *world {
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return noon }, Version: "test",
 		Stopping: func() bool { return w.stopping },
 		Engine:   worldEngine{w}, Database: worldDatabase{w}, Sessions: w, Idempotency: w, People: w, Deactivator: w, Clients: w,
-		Policies: w, Notifications: w, Webhooks: w, Resources: w, Budgets: w, Organisation: w, Cases: noCases{}, Approvals: noApprovals{}, Receptions: noReceptions{},
+		Policies: w, Notifications: w, Webhooks: w, Channels: w, Messenger: w, Resources: w, Budgets: w, Organisation: w, Cases: noCases{}, Approvals: noApprovals{}, Receptions: noReceptions{},
+		Campaigns: noCampaigns{}, Surveys: noSurveys{}, HashLink: worldLink,
+		Inspections: reports{},
 	}
 	for _, f := range change {
 		f(&w.deps)

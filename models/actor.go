@@ -8,12 +8,24 @@ type Person struct {
 	TeamID     string   `json:"team_id,omitempty"`
 	Roles      []Role   `json:"roles,omitempty"`
 	Supervises []string `json:"supervises,omitempty"` // ids of the teams whose supervisor they are
+	Processes  []string `json:"processes,omitempty"`  // of those in Actor.ActsFor: in which one acts for them; in all if empty
 }
 
 // Actor is the person who asks, with those for whom they are a deputy in force.
 type Actor struct {
 	Person
 	ActsFor []Person `json:"acts_for,omitempty"` // in a fixed order
+}
+
+// In lists in whose name the actor may act in a process: their own first, then that of those whose deputy they are there.
+func (a Actor) In(process string) []Person {
+	people := []Person{a.Person}
+	for _, p := range a.ActsFor {
+		if len(p.Processes) == 0 || slices.Contains(p.Processes, process) {
+			people = append(people, p)
+		}
+	}
+	return people
 }
 
 // Meta travels inside every command: it is the authority on who acted, under which request.

@@ -115,6 +115,7 @@ func (t *approvalStep) begin(old *ApprovalState, in AdvanceApproval) (approval.E
 	}
 	chain, fx, err := t.rules.Chain.New(approval.Request{
 		ID: in.ApprovalID, SubjectID: o.SubjectID, Requester: o.RequesterID, Interested: o.Interested, Facts: approval.Facts(o.Facts),
+		Steps: o.Levels,
 	}, t.at, t.rules.Env)
 	t.s = &ApprovalState{
 		ID: in.ApprovalID, Process: in.Process, Parent: in.Parent, SubjectID: o.SubjectID, Number: o.Number, Purpose: string(o.Purpose),
@@ -298,6 +299,7 @@ func (t *approvalStep) tell(before approval.State, fx approval.Effects) {
 	case fx.Ended != "":
 		d.Outcome, d.ByID = ApprovalOutcome(fx.Ended), t.s.Chain.OutcomeBy
 		d.Approvers, d.Steps = t.s.Chain.Approvers()
+		d.PolicyVersion = t.s.Chain.PolicyVersion
 	case now != nil && now.Step == approval.StepRequester && (was == nil || was.ID != now.ID):
 		d.Outcome = OutcomeReturned
 	default:

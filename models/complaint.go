@@ -196,6 +196,8 @@ type CaseState struct {
 	ResolvedAt      *time.Time    `json:"resolved_at,omitempty"`
 	ConfirmBy       *time.Time    `json:"confirm_by,omitempty"`   // silence closes the case then
 	ReopenUntil     *time.Time    `json:"reopen_until,omitempty"` // the process ends then
+	Survey          *CaseSurvey   `json:"survey,omitempty"`
+	ResponseID      string        `json:"response_id,omitempty"` // the invitation whose bad answer opened the case
 
 	Links     []CaseLink  `json:"links,omitempty"`
 	Merge     *Merge      `json:"merge,omitempty"`
@@ -254,6 +256,8 @@ type CaseAdvanced struct {
 	Behind  bool      `json:"behind,omitempty"`
 	Mail    bool      `json:"mail,omitempty"`    // messages of this step must leave the product
 	Touched []string  `json:"touched,omitempty"` // other cases that moved in the same transaction
+
+	FollowUp *FollowUpPlan `json:"follow_up,omitempty"` // whom to ask about the resolution
 }
 
 // TimelineEvent is one line of an object's history. Seq counts from 1 without gaps.

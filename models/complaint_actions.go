@@ -60,6 +60,7 @@ type (
 		OccurredAt       *time.Time  `json:"occurred_at,omitempty"`
 		ExternalRef      string      `json:"external_ref,omitempty"`
 		FirstContactID   string      `json:"first_contact_id"`
+		ResponseID       string      `json:"response_id,omitempty"` // the invitation whose bad answer opened the case
 	}
 	// Respond is the data of respond.
 	Respond struct {

@@ -87,6 +87,8 @@ func (t *step) take(old *CaseState, e CaseEvent) error {
 		return t.tick()
 	case e.Action == ActionDecided:
 		return t.bySystem(ruleApproval, t.decided)
+	case e.Action == ActionSurveyed:
+		return t.bySystem(ruleAnswer, t.surveyed)
 	case e.Action == ActionDeactivate:
 		t.actor = e.Meta.Actor.ID
 		return t.deactivate()
@@ -124,6 +126,7 @@ func (t *step) finish(old *CaseState) error {
 	}
 	s.Seq++
 	t.dropped()
+	t.surveyOff()
 	s.UpdatedAt = t.at
 	if t.RequestID != "" {
 		s.Handled = append(s.Handled, t.RequestID)

@@ -21,7 +21,7 @@ func (t *step) record() error {
 	t.s = &CaseState{
 		ID: c.ID, Number: c.Number, Type: c.Type, Status: CaseOpen, Impact: c.Impact, Urgency: c.Urgency, Category: c.Category, Channel: c.Channel,
 		Priority: t.rules.Policy.Priority(c.Impact, c.Urgency, c.ClientClass),
-		ClientID: c.ClientID, ClientClass: c.ClientClass, ClientRegion: c.ClientRegion, AccountManagerID: c.AccountManagerID, ClientMail: c.Contact.Email != "",
+		ClientID: c.ClientID, ClientClass: c.ClientClass, ClientRegion: c.ClientRegion, AccountManagerID: c.AccountManagerID, ClientMail: c.Contact.Email != "", ResponseID: c.ResponseID,
 		CreatedBy: t.actor, CreatedAt: t.at,
 		PolicyVersion: t.rules.PolicyVersion, CalendarID: t.rules.Calendar.ID(), CalendarVersion: t.rules.Calendar.Version(),
 	}
@@ -240,6 +240,7 @@ func (t *step) settleCase(r CaseResolution) error {
 		return err
 	}
 	t.Resolution = &r
+	t.askClient()
 	t.notify("case_resolved", []string{t.s.AccountableID})
 	t.notifyClient("client_resolved", "resolution", r.Resolution)
 	return nil
@@ -278,9 +279,14 @@ func (t *step) reopen() error {
 	if err != nil {
 		return err
 	}
+	return t.reopenBecause(c.Reason, "case_reopened", "reason", c.Reason)
+}
+
+// reopenBecause reopens the case and tells its people by the notice.
+func (t *step) reopenBecause(reason, notice string, pairs ...string) error {
 	t.s.Status, t.s.ClosedAt, t.s.ReopenUntil, t.s.ConfirmBy, t.s.ResolvedAt = CaseInProgress, nil, nil, nil, nil
 	t.s.ReopenCount++
-	t.event("reopened", map[string]any{"reason": c.Reason, "count": t.s.ReopenCount})
+	t.event("reopened", map[string]any{"reason": reason, "count": t.s.ReopenCount})
 	if err := t.heirsOfLeavers(); err != nil {
 		return err
 	}
@@ -303,8 +309,8 @@ func (t *step) reopen() error {
 	if err != nil {
 		return err
 	}
-	t.open(TaskCallBack, t.s.AccountableID, "", &due, "rule", "reopened", "reason", c.Reason)
-	t.notify("case_reopened", []string{t.s.AccountableID, t.s.AssigneeID}, "reason", c.Reason)
+	t.open(TaskCallBack, t.s.AccountableID, "", &due, append([]string{"rule", "reopened"}, pairs...)...)
+	t.notify(notice, []string{t.s.AccountableID, t.s.AssigneeID}, pairs...)
 	if t.s.ReopenCount != 2 || t.s.Priority == "P1" {
 		return nil
 	}

@@ -89,6 +89,10 @@ func (l *life) follow(t require.TestingT, step models.CaseStep) {
 			require.False(t, p.Open(), "a case that is over promises nothing: %s", p.Name)
 		}
 	}
+	if was := l.state.Status; was != "" && was != s.Status {
+		_, flows := complaintDiagram()
+		require.True(t, flows[[2]string{string(was), string(s.Status)}], "the diagram has no flow from %s to %s", was, s.Status)
+	}
 	if s.NextAt != nil && s.Held() {
 		require.True(t, s.NextAt.After(s.UpdatedAt), "the next checkpoint lies ahead: %v after %v", s.NextAt, s.UpdatedAt)
 	}

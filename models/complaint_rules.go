@@ -113,7 +113,7 @@ func (r caseRule) legal(s *CaseState) bool {
 
 // permitted returns for whom the actor may take the action: their own id, or else the first person whose deputy they are.
 func (r caseRule) permitted(s *CaseState, actor Actor) (Person, bool) {
-	for _, p := range append([]Person{actor.Person}, actor.ActsFor...) {
+	for _, p := range actor.In(ComplaintProcess) {
 		if slices.ContainsFunc(r.who, func(w caseWho) bool { return w.is(p, s) }) {
 			return p, true
 		}

@@ -57,6 +57,7 @@ const (
 type TaskFilter struct {
 	Box       TaskBox
 	Process   string
+	SubjectID string // the object that the task is about
 	DueBefore *time.Time
 }
 

@@ -102,6 +102,7 @@ type Contact struct {
 	Phone     string    `gorm:"column:phone"`
 	Email     string    `gorm:"column:email"`
 	Locale    string    `gorm:"column:locale"`
+	TimeZone  string    `gorm:"column:time_zone"` // IANA; empty: that of the organisation's calendar
 	CreatedAt time.Time `gorm:"column:created_at"`
 }
 

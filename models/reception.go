@@ -254,7 +254,8 @@ type ReceptionState struct {
 
 	Approvals []ReceptionApproval `json:"approvals,omitempty"` // the newest last
 	Approvers []string            `json:"approvers,omitempty"` // who approved anything of it, also in another's place
-	Steps     []string            `json:"steps,omitempty"`     // of the chain that approved it: the original levels
+	Steps     []string            `json:"steps,omitempty"`     // that approved what is in Frame: the original levels
+	StepsOf   int                 `json:"steps_of,omitempty"`  // the version of the approval policy that has them
 	Frame     *ReceptionFrame     `json:"frame,omitempty"`     // what was approved
 	Back      ReceptionStatus     `json:"back,omitempty"`      // where a change leads back to, while it is decided
 	WarnAt    *time.Time          `json:"warn_at,omitempty"`   // an approval that is not through by then is told of
@@ -327,6 +328,8 @@ type ReceptionAdvanced struct {
 	Behind bool           `json:"behind,omitempty"`
 	Mail   bool           `json:"mail,omitempty"`  // messages of this step must leave the product
 	Cases  []NeedCase     `json:"cases,omitempty"` // to begin, unless they have begun: also after Behind
+
+	FollowUps []FollowUpPlan `json:"follow_ups,omitempty"` // the visitors to ask; as with Cases
 }
 
 // NeedCase is a case that takes over a need which was not solved on the spot (R-31), with the event that records it. Its id

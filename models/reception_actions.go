@@ -92,7 +92,7 @@ type (
 		Shortcomings string `json:"shortcomings,omitempty"`
 	}
 	// ApprovalDecided is the data of decide, told by the approval's process. Approvers are all who approved, and those in
-	// whose place they did; Steps are the names of the chain's steps that were walked.
+	// whose place they did; Steps are the names of the steps that were walked, of the chain in the PolicyVersion.
 	ApprovalDecided struct {
 		ApprovalID string          `json:"approval_id"`
 		Seq        int64           `json:"seq,omitempty"` // the approval's step: a fact that is told twice counts once
@@ -101,5 +101,7 @@ type (
 		Comment    string          `json:"comment,omitempty"`
 		Approvers  []string        `json:"approvers,omitempty"`
 		Steps      []string        `json:"steps,omitempty"`
+
+		PolicyVersion int `json:"policy_version,omitempty"`
 	}
 )

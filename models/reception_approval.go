@@ -76,8 +76,8 @@ func (t *receptionStep) requestDecided(a *ReceptionApproval, d ApprovalDecided, 
 	t.conclude(a, d.Outcome)
 	switch d.Outcome {
 	case OutcomeApproved:
-		s.Status, s.Steps = ReceptionApproved, slices.Clone(d.Steps)
-		t.frame()
+		s.Status = ReceptionApproved
+		t.frame(d)
 		t.event("approved", data)
 		t.refreshChecklist()
 		user, team := t.desk()
@@ -108,7 +108,7 @@ func (t *receptionStep) changeDecided(a *ReceptionApproval, d ApprovalDecided, d
 		return
 	}
 	s.Status, s.Back = s.Back, ""
-	t.frame()
+	t.frame(d)
 	t.event("change_approved", data)
 	t.rules.Plans.Approved = nil
 	t.writePlans()
@@ -117,9 +117,10 @@ func (t *receptionStep) changeDecided(a *ReceptionApproval, d ApprovalDecided, d
 	t.notify("reception_changed", s.Involved(), "fields", "")
 }
 
-// frame notes what was approved.
-func (t *receptionStep) frame() {
+// frame notes what was approved, and by which levels: expenses beyond it go back through them.
+func (t *receptionStep) frame(d ApprovalDecided) {
 	s := t.s
+	s.Steps, s.StepsOf = slices.Clone(d.Steps), d.PolicyVersion
 	s.Frame = &ReceptionFrame{
 		Kind: s.Kind, Level: s.Level, Total: totalOf(s.Budget), Length: s.EndsAt.Sub(*s.StartsAt), Departures: slices.Clone(s.Departures),
 	}

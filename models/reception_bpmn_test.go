@@ -19,10 +19,13 @@ type diagram struct {
 	Process struct {
 		Starts   []bpmnNode `xml:"startEvent"`
 		Tasks    []bpmnNode `xml:"userTask"`
+		Sends    []bpmnNode `xml:"sendTask"`
+		Waits    []bpmnNode `xml:"receiveTask"`
 		Calls    []bpmnNode `xml:"callActivity"`
 		Gateways []bpmnNode `xml:"exclusiveGateway"`
 		Ends     []bpmnNode `xml:"endEvent"`
 		Flows    []struct {
+			ID     string `xml:"id,attr"`
 			Source string `xml:"sourceRef,attr"`
 			Target string `xml:"targetRef,attr"`
 		} `xml:"sequenceFlow"`
@@ -30,59 +33,74 @@ type diagram struct {
 	Shapes []struct {
 		Of string `xml:"bpmnElement,attr"`
 	} `xml:"BPMNDiagram>BPMNPlane>BPMNShape"`
+	Edges []struct {
+		Of string `xml:"bpmnElement,attr"`
+	} `xml:"BPMNDiagram>BPMNPlane>BPMNEdge"`
 }
 
 type bpmnNode struct {
 	ID string `xml:"id,attr"`
 }
 
-// receptionDiagram reads the diagram and returns it with its flows from state to state.
-var receptionDiagram = sync.OnceValues(func() (diagram, map[[2]string]bool) {
-	var d diagram
-	body, err := os.ReadFile("../docs/processes/reception.bpmn")
-	if err == nil {
-		err = xml.Unmarshal(body, &d)
-	}
-	if err != nil {
-		panic(err)
-	}
-	flows := map[[2]string]bool{}
-	for _, f := range d.Process.Flows {
-		if source := strings.TrimPrefix(f.Source, "after_"); f.Target != "after_"+source {
-			flows[[2]string{source, f.Target}] = true
-		}
-	}
-	return d, flows
-})
+// receptionDiagram is the diagram with its flows from state to state.
+var receptionDiagram = diagramOf("reception")
 
-func TestReceptionDiagram_has_the_states_of_the_code(t *testing.T) {
-	t.Parallel()
-	d, _ := receptionDiagram()
-	var nodes, all []string
-	for _, list := range [][]bpmnNode{d.Process.Tasks, d.Process.Calls, d.Process.Ends} {
-		for _, n := range list {
-			nodes = append(nodes, n.ID)
+// diagramOf reads the diagram of a process, once, and returns it with its flows from state to state.
+func diagramOf(process string) func() (diagram, map[[2]string]bool) {
+	return sync.OnceValues(func() (diagram, map[[2]string]bool) {
+		var d diagram
+		body, err := os.ReadFile("../docs/processes/" + process + ".bpmn")
+		if err == nil {
+			err = xml.Unmarshal(body, &d)
 		}
-	}
-	var states []string
-	for _, s := range models.ReceptionStatuses() {
-		states = append(states, string(s))
-	}
+		if err != nil {
+			panic(err)
+		}
+		flows := map[[2]string]bool{}
+		for _, f := range d.Process.Flows {
+			if source := strings.TrimPrefix(f.Source, "after_"); f.Target != "after_"+source {
+				flows[[2]string{source, f.Target}] = true
+			}
+		}
+		return d, flows
+	})
+}
+
+// shows requires that the nodes of the diagram are the states, and that everything is drawn.
+func (d diagram) shows(t *testing.T, states ...string) {
+	t.Helper()
+	p := d.Process
+	nodes := nodeIDs(p.Tasks, p.Sends, p.Waits, p.Calls, p.Ends)
 	require.ElementsMatch(t, states, nodes)
-	for _, list := range [][]bpmnNode{d.Process.Starts, d.Process.Gateways} {
-		for _, n := range list {
-			all = append(all, n.ID)
-		}
-	}
-	all = append(all, nodes...)
-	var shown []string
+	all := append(nodeIDs(p.Starts, p.Gateways), nodes...)
+	var shown, flows, edges []string
 	for _, s := range d.Shapes {
 		shown = append(shown, s.Of)
 	}
 	require.ElementsMatch(t, all, shown, "every node is drawn")
-	for _, f := range d.Process.Flows {
+	for _, f := range p.Flows {
 		require.Subset(t, all, []string{f.Source, f.Target})
+		flows = append(flows, f.ID)
 	}
+	for _, e := range d.Edges {
+		edges = append(edges, e.Of)
+	}
+	require.ElementsMatch(t, flows, edges, "every flow is drawn")
+}
+
+// texts are the values of states as they stand in a diagram.
+func texts[S ~string](states []S) []string {
+	list := make([]string, len(states))
+	for i, s := range states {
+		list[i] = string(s)
+	}
+	return list
+}
+
+func TestReceptionDiagram_has_the_states_of_the_code(t *testing.T) {
+	t.Parallel()
+	d, _ := receptionDiagram()
+	d.shows(t, texts(models.ReceptionStatuses())...)
 	for _, end := range d.Process.Ends {
 		require.False(t, slices.ContainsFunc(models.ReceptionActions(), func(a models.ReceptionAction) bool {
 			s := models.ReceptionState{Status: models.ReceptionStatus(end.ID), RequesterID: "amy"}

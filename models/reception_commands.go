@@ -169,9 +169,6 @@ func (t *receptionStep) order(verb ApprovalVerb, a ReceptionApproval, over int64
 		Verb: verb, Seq: s.Seq + 1, ID: a.ID, Purpose: a.Purpose, Chain: t.rules.Policy.Document().Approval.Chain, SubjectID: s.ID,
 		Number: s.Number, RequesterID: s.RequesterID, Facts: s.ApprovalFacts(), Currency: s.Currency, Over: over, Changes: changes, Departures: s.Departures,
 	}
-	if a.Purpose != ApproveRequest {
-		o.Levels = slices.Clone(s.Steps)
-	}
 	if s.CreatedBy != s.RequesterID {
 		o.Interested = append(o.Interested, s.CreatedBy)
 	}
@@ -179,9 +176,12 @@ func (t *receptionStep) order(verb ApprovalVerb, a ReceptionApproval, over int64
 		o.Interested = append(o.Interested, d)
 	}
 	if c := s.Claim; c != nil && a.Purpose == ApproveClaim {
+		o.Levels, o.Version = slices.Clone(s.Steps), s.StepsOf
 		o.RequesterID, o.Interested = c.By, nil
-		if c.Deputy != "" {
-			o.Interested = []string{c.Deputy}
+		for _, u := range []string{c.Deputy, s.RequesterID} { // who asked for the reception did not approve it either
+			if u != "" && u != c.By && !oneOf(u, o.Interested...) {
+				o.Interested = append(o.Interested, u)
+			}
 		}
 		o.Facts.Numbers["reception.budget_total"] = totalOf(s.Actual()) + c.Total
 	}

@@ -49,7 +49,8 @@ type ApprovalOrder struct {
 	Number      string          `json:"number,omitempty"` // of the subject, for people
 	RequesterID string          `json:"requester_id"`
 	Interested  []string        `json:"interested,omitempty"` // who must not decide either, in whatever guise: claimant, deputy
-	Levels      []string        `json:"levels,omitempty"`     // the chain's steps that approved the reception first
+	Levels      []string        `json:"levels,omitempty"`     // exactly these steps are asked: they approved what is exceeded
+	Version     int             `json:"version,omitempty"`    // of the approval policy; 0: that in force
 	Facts       ApprovalFacts   `json:"facts"`
 	Currency    string          `json:"currency"`
 	Over        int64           `json:"over,omitempty"` // minor units beyond what was approved

@@ -36,6 +36,8 @@ type Visitor struct {
 	Title        string `json:"title,omitempty"`
 	Organisation string `json:"organisation,omitempty"`
 	Identity     string `json:"identity,omitempty"`
+	Email        string `json:"email,omitempty"` // for the survey after the visit
+	Phone        string `json:"phone,omitempty"`
 }
 
 // PlannedActivity is one activity of the visit.

@@ -148,7 +148,7 @@ func (r receptionRule) permitted(s *ReceptionState, actor Actor) (Person, bool) 
 	if oneOf(actor.ID, barred...) {
 		return Person{}, false
 	}
-	for _, p := range append([]Person{actor.Person}, actor.ActsFor...) {
+	for _, p := range actor.In(ReceptionProcess) {
 		if slices.ContainsFunc(r.who, func(w receptionWho) bool { return w.is(p, s) }) && !oneOf(p.ID, barred...) {
 			return p, true
 		}

@@ -23,10 +23,13 @@ func TestClaim_beyond_the_tolerance_goes_back_through_the_original_levels(t *tes
 	require.Equal(t, map[string]account{"meals/2026-03": {held: 200_000}, "transport/2026-03": {held: 100_000}}, v.money(), "what was held for the claim alone is free again")
 	require.Equal(t, []string{"hal"}, v.told("claim_returned"))
 
+	v.state.StepsOf = 3
 	step = v.do(5*daylong+2*time.Hour, "hal", models.ReceptionClaim, models.ClaimExpenses{Items: []models.ClaimItem{expense(models.CostMeals, 330_001, "A")}})
 	require.Equal(t, models.ApproveClaim, step.Approval.Purpose)
 	require.Equal(t, []string{"dept_head", "reception_manager"}, step.Approval.Levels)
+	require.Equal(t, 3, step.Approval.Version, "as these levels were then")
 	require.Equal(t, "hal", step.Approval.RequesterID, "the claimant never approves: nobody decides on their own request")
+	require.Equal(t, []string{"amy"}, step.Approval.Interested, "nor does who asked for the reception")
 	require.Equal(t, int64(30_001), step.Approval.Over)
 	require.Equal(t, int64(330_001), step.Approval.Facts.Numbers["reception.budget_total"])
 	require.True(t, step.Approval.Facts.Flags["reception.over_budget"])

@@ -46,38 +46,48 @@ const (
 	PermPolicyPublish    Permission = "policy.publish"
 	PermKnowledgeRead    Permission = "knowledge.read"
 	PermWebhookManage    Permission = "webhook.manage"
-	PermCodecUse         Permission = "codec.use" // read payloads in the engine's UI in clear
+	PermChannelManage    Permission = "channel.manage" // by which ways messages leave to people
+	PermCodecUse         Permission = "codec.use"      // read payloads in the engine's UI in clear
 	PermNotificationMe   Permission = "notification.own"
 	PermResourceRead     Permission = "resource.read"   // what there is, and when it is free or busy
 	PermResourceManage   Permission = "resource.manage" // the resource library
 	PermBookingRead      Permission = "booking.read"    // for whom something is booked
 	PermBudgetRead       Permission = "budget.read"
 	PermBudgetManage     Permission = "budget.manage"
+	PermCampaignRead     Permission = "campaign.read"   // campaigns, whom they asked, and every answer
+	PermCampaignManage   Permission = "campaign.manage" // make, change, pause and stop campaigns
+	PermCampaignLaunch   Permission = "campaign.launch"
+	PermSurveyAsk        Permission = "survey.ask"        // answer for clients of one's own, or whom one has to call
+	PermSurveyReadAll    Permission = "survey.read_all"   // every invitation and answer, not only those of one's clients and about oneself
+	PermInspectionManage Permission = "inspection.manage" // have a month's receptions inspected, sign any report off
 )
 
 // everyone is what each person with a login may do.
 var everyone = []Permission{PermPeopleRead, PermClientRead, PermPolicyRead, PermKnowledgeRead, PermNotificationMe, PermResourceRead}
 
 // worker is what each person who takes part in cases may do.
-var worker = append(slices.Clone(everyone), PermCaseCreate, PermCaseWork, PermDeputyOwn, PermReceptionCreate)
+// A call that asks a client can fall to any of them.
+var worker = append(slices.Clone(everyone), PermCaseCreate, PermCaseWork, PermDeputyOwn, PermReceptionCreate, PermSurveyAsk)
 
 // permissions is the role table: the one place that says which role may do what.
 var permissions = map[Role][]Permission{
 	RoleStaff:          worker,
-	RoleAccountManager: append(slices.Clone(worker), PermClientWrite),
+	RoleAccountManager: append(slices.Clone(worker), PermClientWrite, PermCampaignRead),
 	RoleReceptionClerk: append(slices.Clone(worker), PermResourceManage, PermBookingRead, PermReceptionReadAll, PermReceptionPrepare),
 	RoleServiceAgent:   worker,
 	RoleFinance:        append(slices.Clone(worker), PermBudgetRead, PermBudgetManage, PermReceptionReadAll, PermReceptionPay),
-	RoleSupervisor:     append(slices.Clone(worker), PermCaseSupervise, PermClientWrite),
+	RoleSupervisor:     append(slices.Clone(worker), PermCaseSupervise, PermClientWrite, PermCampaignRead),
 	RoleManager: append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny,
-		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee),
+		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee, PermInspectionManage,
+		PermCampaignRead, PermCampaignManage, PermCampaignLaunch, PermSurveyReadAll),
 	RoleDirector: append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny,
-		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee),
-	RoleScheduler: {PermNotificationMe},
-	RoleAuditor:   append(slices.Clone(everyone), PermCaseReadAll, PermBookingRead, PermBudgetRead, PermReceptionReadAll),
+		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee, PermInspectionManage,
+		PermCampaignRead, PermCampaignManage, PermCampaignLaunch, PermSurveyReadAll),
+	RoleScheduler: {PermNotificationMe, PermCampaignLaunch},
+	RoleAuditor:   append(slices.Clone(everyone), PermCaseReadAll, PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermCampaignRead, PermSurveyReadAll),
 	RoleAdmin: append(slices.Clone(everyone), PermCaseCreate, PermCaseReadAll, PermPeopleWrite, PermTokenCreate, PermDeputyAny,
-		PermClientWrite, PermPolicyPublish, PermWebhookManage, PermCodecUse,
-		PermResourceManage, PermBookingRead, PermBudgetRead, PermBudgetManage, PermReceptionReadAll),
+		PermClientWrite, PermPolicyPublish, PermWebhookManage, PermChannelManage, PermCodecUse,
+		PermResourceManage, PermBookingRead, PermBudgetRead, PermBudgetManage, PermReceptionReadAll, PermCampaignRead, PermSurveyAsk),
 }
 
 // ValidRole reports whether r is a role of the product.

@@ -34,6 +34,9 @@ type Activities struct {
 	Complaint     *activities.Complaint
 	Approval      *activities.Approval
 	Reception     *activities.Reception
+	FollowUp      *activities.FollowUp
+	Campaign      *activities.Campaign
+	Inspection    *activities.Inspection
 	Notifications *activities.Notifications
 }
 
@@ -60,7 +63,12 @@ func New(c client.Client, a Activities, o Options) *Worker {
 	w.processes.RegisterActivity(a.Complaint)
 	w.processes.RegisterActivity(a.Approval)
 	w.processes.RegisterActivity(a.Reception)
+	w.processes.RegisterActivity(a.FollowUp)
+	w.processes.RegisterActivity(a.Campaign)
+	w.processes.RegisterActivity(a.Inspection)
 	w.messages.RegisterActivity(a.Notifications)
+	w.messages.RegisterActivity(a.FollowUp)
+	w.messages.RegisterActivity(a.Campaign)
 	return w
 }
 
@@ -73,7 +81,12 @@ type Registry interface {
 func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(workflows.Complaint, workflow.RegisterOptions{Name: models.ComplaintType})
 	r.RegisterWorkflowWithOptions(workflows.Approval, workflow.RegisterOptions{Name: models.ApprovalType})
+	r.RegisterWorkflowWithOptions(workflows.FollowUp, workflow.RegisterOptions{Name: models.FollowUpType})
+	r.RegisterWorkflowWithOptions(workflows.Campaign, workflow.RegisterOptions{Name: models.CampaignType})
+	r.RegisterWorkflowWithOptions(workflows.CampaignRun, workflow.RegisterOptions{Name: models.CampaignRunType})
+	r.RegisterWorkflowWithOptions(workflows.CampaignFiring, workflow.RegisterOptions{Name: models.CampaignFiringType})
 	r.RegisterWorkflowWithOptions(workflows.Reception, workflow.RegisterOptions{Name: models.ReceptionType})
+	r.RegisterWorkflowWithOptions(workflows.Inspection, workflow.RegisterOptions{Name: models.InspectionType})
 }
 
 // Start begins to work.

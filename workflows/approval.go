@@ -55,11 +55,11 @@ func approvalSpec(in models.ApprovalInput) spec[models.ApprovalState, models.App
 		refusal: func(ctx workflow.Context, err error) {
 			tell(ctx, parent, models.ApprovalDecided{ApprovalID: in.ApprovalID, Outcome: models.OutcomeWithdrawn, Comment: refusalKey(err)})
 		},
-		advance: func(ctx workflow.Context, s *models.ApprovalState, e models.ApprovalEvent, at time.Time) (outcome[models.ApprovalState], error) {
+		advance: func(ctx workflow.Context, s *models.ApprovalState, e models.ApprovalEvent, at time.Time) (outcome[models.ApprovalState, models.ApprovalEvent], error) {
 			out, err := step(ctx, acts.AdvanceApproval, models.AdvanceApproval{
 				ApprovalID: in.ApprovalID, Process: asker, Parent: parent, State: s, Event: e, At: at,
 			})
-			return outcome[models.ApprovalState]{state: out.State, behind: out.Behind, mail: out.Mail, after: func(ctx workflow.Context) {
+			return outcome[models.ApprovalState, models.ApprovalEvent]{state: out.State, behind: out.Behind, mail: out.Mail, after: func(ctx workflow.Context) {
 				if d := out.State.Tell; d != nil && d.Seq > told {
 					told = d.Seq
 					tell(ctx, parent, *d)

@@ -191,6 +191,7 @@ func TestApproval(t *testing.T) {
 		require.Equal(t, []errs.Code{approval.CodeSelfApproval, approval.CodeNotParticipant, ""}, []errs.Code{a.code(own), a.code(other), a.code(done)})
 		require.Equal(t, []models.ApprovalDecided{{
 			ApprovalID: approvalID, Seq: 2, Outcome: models.OutcomeApproved, ByID: "sup1", Comment: "granted", Approvers: []string{"sup1"}, Steps: []string{"supervisor"},
+			PolicyVersion: 1,
 		}}, a.told)
 		require.Empty(t, a.store.state.Chain.OpenTasks())
 	})

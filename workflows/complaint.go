@@ -34,15 +34,10 @@ func Complaint(ctx workflow.Context, in models.ComplaintInput) (models.Complaint
 
 func complaint(caseID string) spec[models.CaseState, models.CaseEvent] {
 	var acts *activities.Complaint
+	var off int64 // the last step that let a survey be
 	return spec[models.CaseState, models.CaseEvent]{
 		process: models.ComplaintProcess, first: string(models.ActionRecord), actions: names(models.CaseActions()),
-		signals: []string{models.ApprovalDecidedTo}, receive: func(c workflow.ReceiveChannel, _ string) (models.CaseEvent, bool) {
-			var d models.ApprovalDecided
-			if !c.ReceiveAsync(&d) {
-				return models.CaseEvent{}, false
-			}
-			return models.CaseDecided(d), true
-		},
+		signals: []string{models.ApprovalDecidedTo, models.FollowUpTold}, receive: receiveForComplaint,
 		name: func(e models.CaseEvent) string { return string(e.Action) },
 		tick: models.CaseEvent{Action: models.ActionTick}, adopt: models.CaseEvent{Action: models.ActionAdopt},
 		meta: func(e models.CaseEvent) models.Meta { return e.Meta },
@@ -60,19 +55,39 @@ func complaint(caseID string) spec[models.CaseState, models.CaseEvent] {
 		exists: func(s *models.CaseState) error {
 			return errs.New(errs.Conflict, "case.exists", "number", s.Number)
 		},
-		advance: func(ctx workflow.Context, s *models.CaseState, e models.CaseEvent, at time.Time) (outcome[models.CaseState], error) {
+		advance: func(ctx workflow.Context, s *models.CaseState, e models.CaseEvent, at time.Time) (outcome[models.CaseState, models.CaseEvent], error) {
 			out, err := step(ctx, acts.Advance, models.AdvanceCase{CaseID: caseID, State: s, Event: e, At: at})
-			return outcome[models.CaseState]{state: out.State, behind: out.Behind, mail: out.Mail, after: func(ctx workflow.Context) {
+			o := outcome[models.CaseState, models.CaseEvent]{state: out.State, behind: out.Behind, mail: out.Mail, after: func(ctx workflow.Context) {
+				if q := out.State.Survey; q != nil && q.Off > off {
+					off = q.Off
+					workflow.SignalExternalWorkflow(ctx, models.FollowUpWorkflowID(q.InvitationID), "", models.FollowUpOff, nil)
+				}
 				for _, id := range out.Touched {
 					// Delivery is the engine's business: a case that ended meanwhile has nothing to adopt.
 					workflow.SignalExternalWorkflow(ctx, models.ComplaintWorkflowID(id), "", models.ComplaintAdopt, nil)
 				}
-			}}, err
+			}}
+			if out.FollowUp != nil {
+				o.children = followUps([]models.FollowUpPlan{*out.FollowUp})
+			}
+			return o, err
 		},
 		roll: func(ctx workflow.Context, p *process[models.CaseState, models.CaseEvent]) error {
 			return workflow.NewContinueAsNewError(ctx, Complaint, models.ComplaintInput{CaseID: caseID, State: p.state, Unsent: p.unsent, Ordered: p.ordered})
 		},
 	}
+}
+
+// receiveForComplaint reads the answers of approvals and of clients.
+func receiveForComplaint(c workflow.ReceiveChannel, signal string) (models.CaseEvent, bool) {
+	if signal == models.FollowUpTold {
+		var f models.FollowUpFact
+		ok := c.ReceiveAsync(&f)
+		return models.CaseSurveyed(f), ok
+	}
+	var d models.ApprovalDecided
+	ok := c.ReceiveAsync(&d)
+	return models.CaseDecided(d), ok
 }
 
 // names are actions as names of updates.

@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/mcrflow/mcrflow/activities"
 	"github.com/mcrflow/mcrflow/internal/errs"
@@ -98,6 +99,10 @@ func (l *ledger) AdvanceCase(ctx context.Context, id string, believed *models.Ca
 	return l.AdvanceCases(ctx, []string{id}, known, decide)
 }
 
+func (l *ledger) Complainant(context.Context, string) (models.Recipient, error) {
+	return models.Recipient{Name: "Ms Li", Email: "li@blue.example"}, nil
+}
+
 func (l *ledger) NextCaseNumber(_ context.Context, t models.CaseType, day string) (string, error) {
 	return string(t) + "-" + day + "-0001", nil
 }
@@ -133,7 +138,8 @@ type bundle struct {
 	env      *testsuite.TestWorkflowEnvironment
 	store    *ledger
 	outbox   *outbox
-	expected []string // requests that must have been carried out
+	expected []string              // requests that must have been carried out
+	asked    []models.FollowUpPlan // follow-ups that were started
 	replies
 }
 
@@ -154,6 +160,10 @@ func setup(t *testing.T) *bundle {
 	b.env.RegisterActivity(&activities.Complaint{Store: b.store, Rules: shipped(t)})
 	b.env.RegisterActivity(&activities.Notifications{})
 	b.env.OnWorkflow(models.ApprovalType, mock.Anything, mock.Anything).Return(models.ApprovalResult{}, nil).Maybe()
+	b.env.OnWorkflow(models.FollowUpType, mock.Anything, mock.Anything).Return(func(_ workflow.Context, in models.FollowUpInput) (models.FollowUpResult, error) {
+		b.asked = append(b.asked, *in.Plan)
+		return models.FollowUpResult{}, nil
+	}).Maybe()
 	b.env.OnActivity((*activities.Notifications)(nil).Deliver, mock.Anything, mock.Anything).Return(b.outbox.deliver).Maybe()
 	return b
 }

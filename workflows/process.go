@@ -33,11 +33,12 @@ type seen struct {
 }
 
 // outcome is a step that was taken, or a stored state that had moved on (behind).
-type outcome[S any] struct {
+type outcome[S, E any] struct {
 	state        S
 	behind, mail bool
-	after        func(workflow.Context) // nil: nothing else follows
-	children     []child                // to start, unless they have been
+	after        func(workflow.Context)               // nil: nothing else follows
+	children     []child                              // to start, unless they have been
+	asides       []func(workflow.Context) (*E, error) // what is done beside the steps; the event that it may return is taken then
 }
 
 // child is a process that is started beside, other than an approval.
@@ -50,6 +51,8 @@ type child struct {
 type spec[S, E any] struct {
 	process string // its name, for the approvals that it asks for
 	first   string // the update that begins it; empty: it begins with opening
+	again   bool   // first may come again, as any action
+	begins  bool   // it begins with opening, and first may come later
 	opening E
 	refusal func(workflow.Context, error)                   // what follows from an opening that was refused
 	actions []string                                        // the updates of people
@@ -63,7 +66,7 @@ type spec[S, E any] struct {
 	check   func(s *S, e E, at time.Time) error // may the command be taken; only reads
 	unknown error                               // of a command before the first step
 	exists  func(*S) error                      // of a second beginning
-	advance func(ctx workflow.Context, s *S, e E, at time.Time) (outcome[S], error)
+	advance func(ctx workflow.Context, s *S, e E, at time.Time) (outcome[S, E], error)
 	roll    func(workflow.Context, *process[S, E]) error // continues as new
 }
 
@@ -98,7 +101,7 @@ type process[S, E any] struct {
 // begin registers all handlers, before the first wait.
 func begin[S, E any](ctx workflow.Context, id string, s spec[S, E], state *S, unsent []int64, ordered int64) (*process[S, E], error) {
 	p := &process[S, E]{
-		spec: s, id: id, state: state, begun: state != nil || s.first == "", ordered: ordered, mu: workflow.NewMutex(ctx), orders: workflow.NewMutex(ctx),
+		spec: s, id: id, state: state, begun: state != nil || s.first == "" || s.begins, ordered: ordered, mu: workflow.NewMutex(ctx), orders: workflow.NewMutex(ctx),
 		news: workflow.GetSignalChannel(ctx, models.ComplaintAdopt), log: log.With(workflow.GetLogger(ctx), s.process+"_id", id),
 	}
 	for _, name := range s.signals {
@@ -153,7 +156,7 @@ func (p *process[S, E]) run(ctx workflow.Context) error {
 
 // awaitBeginning waits for the first command. It comes with the start, so that the time-out is set only if it did not.
 func (p *process[S, E]) awaitBeginning(ctx workflow.Context) error {
-	if p.first == "" {
+	if p.first == "" || p.begins {
 		return p.open(ctx)
 	}
 	turn := false
@@ -269,21 +272,23 @@ func (p *process[S, E]) mustRoll(ctx workflow.Context) bool {
 // validators send callers away for a moment.
 func (p *process[S, E]) continueAsNew(ctx workflow.Context) error {
 	p.rolling = true
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && p.pending == 0 }); err != nil {
-		return err
-	}
-	for p.drain(); p.stale || len(p.told) > 0; p.drain() {
-		var err error
-		if p.stale {
+	for {
+		err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && p.pending == 0 })
+		if err != nil {
+			return err
+		}
+		switch p.drain(); { // what is taken may begin something aside again
+		case p.stale:
 			err = p.byItself(ctx, p.adopt, true)
-		} else {
+		case len(p.told) > 0:
 			err = p.takeFact(ctx)
+		default:
+			return p.roll(ctx, p)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return p.roll(ctx, p)
 }
 
 // end waits until every answer has been given, every message has left and every order was carried out.
@@ -294,7 +299,12 @@ func (p *process[S, E]) end(ctx workflow.Context) error {
 	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && len(p.unsent) == 0 && p.pending == 0 })
 }
 
-func (p *process[S, E]) checkFirst(workflow.Context, E) error { return p.notRolling() }
+func (p *process[S, E]) checkFirst(ctx workflow.Context, e E) error {
+	if p.again && p.state != nil {
+		return p.checkCommand(ctx, e)
+	}
+	return p.notRolling()
+}
 
 // record takes the first command. A process whose first command is refused ends itself: nothing came to be.
 func (p *process[S, E]) record(ctx workflow.Context, e E) (models.CaseReply, error) {
@@ -307,7 +317,9 @@ func (p *process[S, E]) record(ctx workflow.Context, e E) (models.CaseReply, err
 		if p.repeats(ctx, e) {
 			return p.reply(ctx), nil
 		}
-		return models.CaseReply{}, p.exists(p.state)
+		if !p.again {
+			return models.CaseReply{}, p.exists(p.state)
+		}
 	}
 	if err := p.take(ctx, e); err != nil {
 		p.rejected = p.state == nil
@@ -326,6 +338,9 @@ func (p *process[S, E]) checkCommand(ctx workflow.Context, e E) error {
 	}
 	if p.repeats(ctx, e) {
 		return nil // an answer that got lost is given again
+	}
+	if p.mu.IsLocked() {
+		return nil // a step is under way: what it leaves, the handler judges by
 	}
 	return p.check(p.state, e, workflow.Now(ctx))
 }
@@ -377,6 +392,15 @@ func (p *process[S, E]) take(ctx workflow.Context, e E) error {
 		}
 		for _, c := range out.children {
 			p.aside(ctx, c.id, func(ctx workflow.Context) error { return p.start(ctx, c.kind, c.id, c.input) })
+		}
+		for _, do := range out.asides {
+			p.aside(ctx, "aside", func(ctx workflow.Context) error {
+				e, err := do(ctx)
+				if e != nil {
+					p.told = append(p.told, *e)
+				}
+				return err
+			})
 		}
 		p.carryOut(ctx, now.orders)
 		switch {

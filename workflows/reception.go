@@ -30,7 +30,7 @@ func reception(receptionID string) spec[models.ReceptionState, models.ReceptionE
 	var acts *activities.Reception
 	return spec[models.ReceptionState, models.ReceptionEvent]{
 		process: models.ReceptionProcess, first: string(models.ReceptionRecord), actions: names(models.ReceptionActions()),
-		signals: []string{models.ReceptionDecided, models.ReceptionLeft}, receive: receiveForReception,
+		signals: []string{models.ReceptionDecided, models.ReceptionLeft, models.FollowUpTold}, receive: receiveForReception,
 		name: func(e models.ReceptionEvent) string { return string(e.Action) },
 		tick: models.ReceptionEvent{Action: models.ReceptionTick}, adopt: models.ReceptionEvent{Action: models.ReceptionAdopt},
 		meta: func(e models.ReceptionEvent) models.Meta { return e.Meta },
@@ -45,9 +45,10 @@ func reception(receptionID string) spec[models.ReceptionState, models.ReceptionE
 		exists: func(s *models.ReceptionState) error {
 			return errs.New(errs.Conflict, "reception.exists", "number", s.Number)
 		},
-		advance: func(ctx workflow.Context, s *models.ReceptionState, e models.ReceptionEvent, at time.Time) (outcome[models.ReceptionState], error) {
+		advance: func(ctx workflow.Context, s *models.ReceptionState, e models.ReceptionEvent, at time.Time) (outcome[models.ReceptionState, models.ReceptionEvent], error) {
 			out, err := step(ctx, acts.AdvanceReception, models.AdvanceReception{ReceptionID: receptionID, State: s, Event: e, At: at})
-			o := outcome[models.ReceptionState]{state: out.State, behind: out.Behind, mail: out.Mail}
+			o := outcome[models.ReceptionState, models.ReceptionEvent]{state: out.State, behind: out.Behind, mail: out.Mail}
+			o.children = append(o.children, followUps(out.FollowUps)...)
 			for _, c := range out.Cases {
 				o.children = append(o.children, child{
 					models.ComplaintType, models.ComplaintWorkflowID(c.CaseID), models.ComplaintInput{CaseID: c.CaseID, Record: &c.Event},
@@ -63,12 +64,21 @@ func reception(receptionID string) spec[models.ReceptionState, models.ReceptionE
 	}
 }
 
-// receiveForReception reads the answers of approvals, and who has left.
+// receiveForReception reads the answers of approvals and of visitors, and who has left.
 func receiveForReception(c workflow.ReceiveChannel, signal string) (models.ReceptionEvent, bool) {
 	if signal == models.ReceptionLeft {
 		var e models.ReceptionEvent
 		ok := c.ReceiveAsync(&e)
 		return e, ok
+	}
+	if signal == models.FollowUpTold {
+		var f models.FollowUpFact
+		for c.ReceiveAsync(&f) {
+			if e, matters := models.ReceptionSurveyedBy(f); matters {
+				return e, true
+			}
+		}
+		return models.ReceptionEvent{}, false
 	}
 	var d models.ApprovalDecided
 	if !c.ReceiveAsync(&d) {

@@ -71,3 +71,19 @@ func (l *leavers) tell(ctx context.Context, userID string, data []byte, meta mod
 		l.log.WarnContext(ctx, "processes not told of a leaver", "user_id", userID, "err", err)
 	}
 }
+
+// catchUp tells processes of leavers of whom they were not told, because the program died at that moment.
+func (l *leavers) catchUp(ctx context.Context) error {
+	ids, err := l.store.LeaversWithTasks(ctx)
+	if err != nil {
+		return err
+	}
+	org, err := l.store.FreshOrg(ctx)
+	for _, userID := range ids {
+		data, jsonErr := json.Marshal(models.Deactivate{UserID: userID, HeirID: org.Supervisor(userID)})
+		if err = errors.Join(err, jsonErr); err == nil {
+			l.tell(ctx, userID, data, models.Meta{Actor: models.Actor{Person: models.Person{ID: models.System}}})
+		}
+	}
+	return err
+}

@@ -18,6 +18,8 @@ import (
 
 	"github.com/mcrflow/mcrflow/activities"
 	"github.com/mcrflow/mcrflow/api"
+	"github.com/mcrflow/mcrflow/internal/auth"
+	"github.com/mcrflow/mcrflow/internal/channel"
 	"github.com/mcrflow/mcrflow/internal/config"
 	"github.com/mcrflow/mcrflow/internal/i18n"
 	"github.com/mcrflow/mcrflow/internal/mail"
@@ -62,7 +64,7 @@ func connect(ctx context.Context, c config.Config, log *slog.Logger) (*parts, er
 	if p.texts, err = i18n.New(); err != nil {
 		return nil, err
 	}
-	if p.store, err = store.Open(ctx, string(c.DatabaseURL), store.Options{MaxConns: c.DBConns, Log: log, Email: c.SMTP.Host != "", Sealer: sealer}); err != nil {
+	if p.store, err = store.Open(ctx, string(c.DatabaseURL), store.Options{MaxConns: c.DBConns, Log: log, Email: c.SMTP.Configured(), Sealer: sealer}); err != nil {
 		return nil, err
 	}
 	if p.rules, err = rulebook.New(p.store); err != nil {
@@ -119,6 +121,10 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue)
+	mailer, err := mail.NewSender(p.config.SMTP)
+	if err != nil {
+		return nil, err
+	}
 	deps := api.Deps{
 		Log: p.log, Texts: p.texts, Metrics: metrics, Stopping: s.stopping.Load, Version: version, PublicURL: p.config.PublicURL,
 		Limits: api.Limits{
@@ -127,7 +133,9 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 		Engine: engine, Database: p.store, Sessions: p.store, Idempotency: p.store,
 		People: p.store, Deactivator: &leavers{store: p.store, rules: p.rules, engine: engine, log: p.log},
 		Clients: p.store, Policies: p.store, Notifications: p.store, Webhooks: p.store, Resources: p.store, Budgets: p.store,
-		Organisation: p.store, Cases: p.store, Approvals: p.store, Receptions: p.store,
+		Channels: p.store, Messenger: channel.New(mailer, p.store, time.Now), Email: mailer.Configured(),
+		Organisation: p.store, Cases: p.store, Approvals: p.store, Receptions: p.store, Inspections: p.store,
+		Campaigns: p.store, Surveys: p.store, HashLink: auth.HashLink,
 	}
 	if p.traces != nil {
 		deps.Tracer = p.traces
@@ -185,6 +193,7 @@ func (s *server) Done() <-chan error { return s.done }
 type crew struct {
 	worker *worker.Worker
 	done   chan error
+	end    context.CancelFunc // of what it does beside
 }
 
 // work starts the worker.
@@ -193,11 +202,26 @@ func (p *parts) work() (*crew, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.keys == nil {
+		return nil, errors.New("MCRFLOW_PAYLOAD_KEYS is not set: the personal links to surveys are made from it")
+	}
+	keys, err := p.keys.Derive(auth.LinkPurpose)
+	if err != nil {
+		return nil, err
+	}
+	questions := activities.Questions{
+		Channels: channel.New(sender, p.store, time.Now), Links: auth.NewLinks(keys[0], keys[1:]...), Texts: p.texts, PublicURL: p.config.PublicURL,
+	}
 	c := &crew{done: make(chan error, 1)}
 	c.worker = worker.New(p.engine, worker.Activities{
 		Complaint: &activities.Complaint{Store: p.store, Rules: p.rules},
 		Approval:  &activities.Approval{Store: p.store, Rules: p.rules},
 		Reception: &activities.Reception{Store: p.store, Rules: p.rules},
+		FollowUp:  &activities.FollowUp{Store: p.store, Rules: p.rules, Questions: questions},
+		Campaign: &activities.Campaign{
+			Store: p.store, Rules: p.rules, Schedules: temporalx.NewSchedules(p.engine), Questions: questions, Now: time.Now,
+		},
+		Inspection: &activities.Inspection{Store: p.store, Rules: p.rules},
 		Notifications: &activities.Notifications{
 			Outbox: p.store, Mail: sender, Webhooks: webhook.NewPoster(time.Now), Texts: p.texts, PublicURL: p.config.PublicURL, Now: time.Now,
 		},
@@ -210,11 +234,18 @@ func (p *parts) work() (*crew, error) {
 			}
 		},
 	})
-	return c, c.worker.Start()
+	if err := c.worker.Start(); err != nil {
+		return nil, err
+	}
+	ctx, end := context.WithCancel(context.Background())
+	c.end = end
+	go p.schedule(ctx)
+	return c, nil
 }
 
 // Stop lets running steps finish.
 func (c *crew) Stop(context.Context) error {
+	c.end()
 	c.worker.Stop()
 	return nil
 }

@@ -58,6 +58,9 @@ func up(ctx context.Context, o upOptions, out io.Writer) (err error) {
 	if o.dataDir, err = filepath.Abs(o.dataDir); err != nil {
 		return err
 	}
+	if o.demo && !c.SMTP.Configured() {
+		c.SMTP.Dir = filepath.Join(o.dataDir, "mail")
+	}
 	lock, err := standalone.LockDataDir(o.dataDir)
 	if err != nil {
 		return err
@@ -180,6 +183,9 @@ func (u *standing) seed(ctx context.Context, o upOptions) error {
 			return err
 		}
 		u.say("example organisation, every password is demo")
+		if smtp := u.parts.config.SMTP; smtp.Host == "" {
+			u.say("e-mails are written into %s", smtp.Dir)
+		}
 		return nil
 	}
 	password, err := demo.EnsureAdmin(ctx, u.parts.store)

@@ -30,18 +30,22 @@ func verifyCommand() *cobra.Command {
 				return err
 			}
 			found := 0
+			report := func(f store.Finding) error {
+				found++
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s: expected %s, found %s\n", f.Number, f.Rule, f.Expected, f.Found)
+				return err
+			}
 			err = s.Verify(cmd.Context(), func(ctx context.Context, cs *models.CaseState) (sla.Rules, error) {
 				r, err := rules.OfCase(ctx, cs, nil)
 				if err != nil {
 					return sla.Rules{}, err
 				}
 				return sla.Rules{Calendar: r.Calendar, Ladder: r.Policy.Document().Ladder}, nil
-			}, func(f store.Finding) error {
-				found++
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s: expected %s, found %s\n", f.Number, f.Rule, f.Expected, f.Found)
-				return err
-			})
+			}, report)
 			if err != nil {
+				return err
+			}
+			if err := s.VerifySurveys(cmd.Context(), rules.Surveys, report); err != nil {
 				return err
 			}
 			if found > 0 {

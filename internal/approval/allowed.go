@@ -139,7 +139,7 @@ func (s *State) noDecisionOf(actor string) error {
 	refusal := errs.New(CodeNothingToTake, "approval.nothing_to_take_back")
 	for i := range s.Visits {
 		v := &s.Visits[i]
-		if v.Step == StepRequester || !v.decided(actor) {
+		if v.Step == StepRequester || !v.settledBy(actor) {
 			continue
 		}
 		if v.State != VisitVoid {
@@ -148,6 +148,11 @@ func (s *State) noDecisionOf(actor string) error {
 		refusal = errs.New(CodeStepPassed, "approval.step_passed", "step", v.Step)
 	}
 	return refusal
+}
+
+// settledBy reports whether the user has decided in the visit; advice is no decision.
+func (v *Visit) settledBy(user string) bool {
+	return slices.ContainsFunc(v.Participants, func(p Participant) bool { return p.live() && p.DecidedBy == user && !p.advises() })
 }
 
 // decisionBy returns the index of the participant for whom the user has decided; -1 when there is none.

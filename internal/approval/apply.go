@@ -22,7 +22,8 @@ type turn struct {
 
 // New begins the approval of a request at the instant: the path is selected and its first step opened. It refuses with
 // errs.Invalid, all faults at once, if the facts are not those of the chain or a step needs people whom the requester has
-// not named, and with nobody_to_approve if no step at all is to be asked.
+// not named, with steps_gone if the request names steps that the chain does not have, and with nobody_to_approve if no step
+// at all is to be asked.
 func (c *Chain) New(req Request, at time.Time, env Env) (State, Effects, error) {
 	req, path, branch, err := c.prepare(req, &env.Org)
 	if err != nil {
@@ -122,6 +123,12 @@ func (c *Chain) prepare(req Request, org *Org) (_ Request, path []string, branch
 	req.Interested = slices.Compact(slices.Sorted(slices.Values(req.Interested)))
 	req.Choices = normalChoices(req.Choices)
 	branch, path = c.route(req.Facts)
+	if len(req.Steps) > 0 {
+		if gone := c.without(req.Steps); len(gone) > 0 {
+			return Request{}, nil, 0, errs.New(CodeStepsGone, "approval.steps_gone", "steps", joined(gone))
+		}
+		branch, path = namedSteps, slices.Clone(req.Steps)
+	}
 	if len(path) == 0 {
 		return Request{}, nil, 0, errs.New(CodeNobodyToApprove, "approval.nobody_to_approve")
 	}

@@ -75,6 +75,7 @@ const (
 	CodeNotWithYou      errs.Code = "not_with_requester"
 	CodeUnknownVerb     errs.Code = "unknown_verb"
 	CodeNobodyToApprove errs.Code = "nobody_to_approve"
+	CodeStepsGone       errs.Code = "steps_gone"
 )
 
 // urgeEvery is how often a step may be urged.

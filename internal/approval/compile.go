@@ -126,6 +126,26 @@ func (c *Chain) route(f Facts) (branch int, path []string) {
 	return branch, path
 }
 
+// namedSteps is the branch of a request that names its steps itself.
+const namedSteps = -1
+
+// without lists the steps that the chain does not have.
+func (c *Chain) without(steps []string) []string {
+	return slices.DeleteFunc(slices.Clone(steps), func(id string) bool {
+		_, ok := c.def.Steps[id]
+		return ok
+	})
+}
+
+// reason is the conditions that decided that the step of the branch is asked, and the facts that they look at. The steps
+// that a request names are asked under no condition.
+func (c *Chain) reason(branch int, step string, f Facts) (when, stepWhen string, used map[string]string) {
+	if branch == namedSteps {
+		return "", "", nil
+	}
+	return c.def.Select[branch].When, c.def.Steps[step].When, c.used(branch, step, f)
+}
+
 // amount is what ceilings of deputies' rules limit; 0 when the subject has none.
 func (c *Chain) amount(f Facts) int64 { return f.Numbers[c.subject.Amount] }
 

@@ -48,7 +48,8 @@ type Task struct {
 }
 
 // Why answers "why me", also years later: the rule that found the person with the organisation's facts at the date, the
-// policy version, the branch and the request's facts that decided that the step is asked; Standby says under which rules
+// policy version, the branch and the request's facts that decided that the step is asked (branch -1: the request names its
+// steps, those that approved it first); Standby says under which rules
 // the reader may act for the participant, and ReplacedBy why the participant is not the one who was found first.
 type Why struct {
 	Chain         string            `json:"chain"`
@@ -176,8 +177,7 @@ func (c *Chain) diff(before, after *State) (open, closed []Task) {
 func (c *Chain) Why(s *State, t Task) Why {
 	w := Why{Chain: s.Chain, PolicyVersion: s.PolicyVersion, Branch: s.Branch}
 	if t.Step != StepRequester {
-		w.When, w.StepWhen = c.def.Select[s.Branch].When, c.def.Steps[t.Step].When
-		w.Facts = c.used(s.Branch, t.Step, s.Request.Facts)
+		w.When, w.StepWhen, w.Facts = c.reason(s.Branch, t.Step, s.Request.Facts)
 	}
 	for i := range s.Visits {
 		if p := s.Visits[i].participant(t.Participant); p != nil {

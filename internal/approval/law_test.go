@@ -56,6 +56,9 @@ func (l *life) invariants() {
 	var again State
 	require.NoError(l, json.Unmarshal([]byte(jsonOf(l, *s)), &again))
 	require.Equal(l, *s, again, "a round trip through JSON changes nothing")
+	if named := l.req.Steps; named != nil {
+		require.Equal(l, named, s.Path, "a request that names its steps meets these, whatever it becomes")
+	}
 	active := 0
 	for i := range s.Visits {
 		v := &s.Visits[i]

@@ -152,9 +152,12 @@ func drawLife(t *rapid.T, p profile) *life {
 	for _, id := range []string{"a", "b", "c", "d"} {
 		l.req.Choices[id] = []string{"p7", "p8"}
 	}
+	if rapid.IntRange(0, 3).Draw(t, "named") == 0 {
+		l.req.Steps = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 1, 3, rapid.ID[string]).Draw(t, "steps")
+	}
 	s, fx, err := l.chain.New(l.req, l.at, l.env)
 	if err != nil {
-		require.Contains(t, []errs.Code{errs.Invalid, CodeNobodyToApprove}, errs.CodeOf(err))
+		require.Contains(t, []errs.Code{errs.Invalid, CodeNobodyToApprove, CodeStepsGone}, errs.CodeOf(err))
 		return nil
 	}
 	l.state, l.tasks, l.used = s, map[string]bool{}, map[string]bool{}

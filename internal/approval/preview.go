@@ -54,9 +54,9 @@ func (c *Chain) Preview(req Request, at time.Time, org Org) ([]PreviewStep, erro
 func (c *Chain) previewStep(f finder, id string, branch int) (PreviewStep, []found) {
 	def := c.def.Steps[id]
 	step := PreviewStep{Step: id, Mode: def.Mode, When: def.When, Due: def.Due, WhyStep: Why{
-		Chain: c.name, PolicyVersion: c.version, Branch: branch, When: c.def.Select[branch].When, StepWhen: def.When,
-		Facts: c.used(branch, id, f.req.Facts), Reason: f.reason("", nil),
+		Chain: c.name, PolicyVersion: c.version, Branch: branch, Reason: f.reason("", nil),
 	}}
+	step.WhyStep.When, step.WhyStep.StepWhen, step.WhyStep.Facts = c.reason(branch, id, f.req.Facts)
 	people := f.find(id)
 	if len(people) == 0 {
 		step.Nobody = c.def.Rules.NobodyFound

@@ -53,7 +53,8 @@ const (
 const System = "system"
 
 // Request is what is to be approved. Interested are people who have a stake in it beside the requester and so may not
-// decide either. Choices are the people whom the requester names, by step.
+// decide either. Choices are the people whom the requester names, by step. Steps, if any, are those that the request meets,
+// in this order, whatever the chain would select: what has to go back through the levels that approved it first.
 type Request struct {
 	ID         string              `json:"id"`
 	SubjectID  string              `json:"subject_id,omitempty"`
@@ -61,6 +62,7 @@ type Request struct {
 	Interested []string            `json:"interested,omitempty"`
 	Facts      Facts               `json:"facts,omitzero"`
 	Choices    map[string][]string `json:"choices,omitempty"`
+	Steps      []string            `json:"steps,omitempty"`
 }
 
 // State is all that an approval remembers: a plain value of ids and facts, small, equal after a round trip through JSON.
@@ -69,7 +71,7 @@ type State struct {
 	Chain         string     `json:"chain"`
 	PolicyVersion int        `json:"policy_version"`
 	Request       Request    `json:"request"`
-	Branch        int        `json:"branch"` // of select, from 0
+	Branch        int        `json:"branch"` // of select, from 0; -1 when the request names its steps
 	Path          []string   `json:"path"`
 	Visits        []Visit    `json:"visits"` // in the order in which they opened
 	Returns       int        `json:"returns,omitempty"`

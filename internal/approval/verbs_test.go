@@ -306,6 +306,7 @@ func TestNew_refuses(t *testing.T) {
 		},
 		"a_choice_of_oneself": {chain, Request{Requester: "fay", Choices: map[string][]string{"a": {"fay"}}}, errs.Invalid, "choices.a[0] has_a_stake"},
 		"a_path_of_no_steps":  {steps(t, Rules{}, never), Request{Requester: "ann"}, CodeNobodyToApprove, ""},
+		"steps_that_are_gone": {steps(t, Rules{}, by(ModeAny, "sue")), Request{Requester: "ann", Steps: []string{"a", "x"}}, CodeStepsGone, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -319,6 +320,30 @@ func TestNew_refuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNew_walks_the_steps_that_the_request_names(t *testing.T) {
+	t.Parallel()
+	never := by(ModeAny, "max")
+	never.When = "reception.budget_total > 500000"
+	chain := steps(t, Rules{}, by(ModeAny, "sue"), never, by(ModeAny, "dora"))
+	named := func(ids ...string) func(*Request, *Env) {
+		return func(r *Request, _ *Env) { r.Steps, r.Facts = ids, reception("vip", 900_000) }
+	}
+	c := begin(t, chain, company(), named("a", "c"))
+	require.Equal(t, []string{"a", "c"}, c.state.Path, "b would be asked for this amount, but did not approve at first")
+	why := c.fx.Open[0].Why
+	require.Equal(t, []any{-1, "", "", map[string]string(nil)}, []any{why.Branch, why.When, why.StepWhen, why.Facts}, "no condition decided that")
+	c.do("sue", Approve).at1("c", "dora").do("dora", Return, to(StepRequester), then(AfterWalkAgain), saying("less"))
+	c.do("ann", Resubmit, facts(reception("standard", 0))).at1("a", "sue").do("sue", Approve).at1("c", "dora").do("dora", Approve).ended(Approved)
+
+	begin(t, chain, company(), named("b"), func(r *Request, _ *Env) { r.Facts = reception("standard", 0) }).at1("b", "max").do("max", Approve).ended(Approved)
+	begin(t, chain, company(), named("a"), func(r *Request, _ *Env) { r.Interested = []string{"sue"} }).at1("a", "ada").
+		refused(CodeSelfApproval, "sue", Approve)
+	seen, err := chain.Preview(Request{Requester: "ann", Steps: []string{"c"}}, monday, company())
+	require.NoError(t, err)
+	require.Len(t, seen, 1)
+	require.Equal(t, "c", seen[0].Step)
 }
 
 func TestPreview_shows_what_New_asks(t *testing.T) {

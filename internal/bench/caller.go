@@ -19,7 +19,9 @@ type apiCaller struct {
 }
 
 // logins are the people of the example organisation who act in a run.
-var logins = []string{"agent1", "agent2", "agent3", "agent4", "supervisor1", "supervisor2", "manager1", "auditor1"}
+var logins = []string{
+	"agent1", "agent2", "agent3", "agent4", "supervisor1", "supervisor2", "manager1", "auditor1", "am1", "am2", "clerk1", "clerk2", "finance1", "director1",
+}
 
 // agents are those who record cases.
 var agents = logins[:4]

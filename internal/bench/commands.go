@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"go.temporal.io/api/enums/v1"
-
 	"github.com/mcrflow/mcrflow/internal/id"
-	"github.com/mcrflow/mcrflow/models"
 )
 
 // benchClients is how many clients the cases are spread over: none has more of them at hand than a busy client has.
@@ -107,63 +104,4 @@ func measureCommand(ctx context.Context, b *bench) ([]line, error) {
 		lines = append(lines, more...)
 	}
 	return lines, nil
-}
-
-// measureCost counts what the engine keeps and bills of one complaint: recorded, answered, resolved, closed.
-func measureCost(ctx context.Context, b *bench) ([]line, error) {
-	if err := b.makeClients(ctx); err != nil {
-		return nil, err
-	}
-	caseID, err := b.submit(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	for _, step := range []struct{ user, action, body string }{
-		{agent(0), "respond", `{"message":"We look into it."}`},
-		{agent(0), "resolve", `{"resolution":"New boxes were delivered.","root_cause":"packing"}`},
-		{"supervisor1", "close", `{"reason":"The client confirmed by phone."}`},
-	} {
-		if err := b.api.post(ctx, step.user, "/cases/"+caseID+"/"+step.action, b.key(), []byte(step.body), nil); err != nil {
-			return nil, err
-		}
-	}
-	events, actions, err := b.count(ctx, models.ComplaintWorkflowID(caseID))
-	if err != nil {
-		return nil, err
-	}
-	return []line{
-		{measure: "history events of a complaint", figure: strconv.Itoa(events), bar: "≤ 60", met: events <= 60},
-		{measure: "billable actions of a complaint", figure: strconv.Itoa(actions), bar: "≤ 20", met: actions <= 20},
-	}, nil
-}
-
-// billable are the events that are actions on the bill; a local activity counts with its marker.
-var billable = map[enums.EventType]bool{
-	enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:                           true,
-	enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:                   true,
-	enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:                          true,
-	enums.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:                  true,
-	enums.EVENT_TYPE_TIMER_STARTED:                                        true,
-	enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:                              true,
-	enums.EVENT_TYPE_MARKER_RECORDED:                                      true,
-	enums.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:                    true,
-	enums.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:             true,
-	enums.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:         true,
-	enums.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: true,
-}
-
-// count reads a history.
-func (s *stand) count(ctx context.Context, workflowID string) (events, actions int, err error) {
-	history := s.engine.GetWorkflowHistory(ctx, workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for history.HasNext() {
-		event, err := history.Next()
-		if err != nil {
-			return 0, 0, err
-		}
-		events++
-		if billable[event.GetEventType()] {
-			actions++
-		}
-	}
-	return events, actions, nil
 }

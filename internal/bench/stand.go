@@ -46,6 +46,8 @@ type stand struct {
 	pg      *standalone.Postgres
 	db      *sql.DB
 	engine  client.Client
+	address string // of the product's API
+	running *standalone.Process
 	api     *apiCaller
 }
 
@@ -100,18 +102,31 @@ func (s *stand) startParts(ctx context.Context, engineAddress string) error {
 	if err != nil {
 		return err
 	}
-	address, err := freeAddress(ctx)
-	if err != nil {
+	if s.address, err = freeAddress(ctx); err != nil {
 		return err
 	}
-	database := []string{"DATABASE_URL=" + url}
-	if err := s.child(ctx, rawWorker, self, database, rawWorkerArgument); err != nil {
+	if _, err := s.child(ctx, rawWorker, self, []string{"DATABASE_URL=" + url}, rawWorkerArgument); err != nil {
 		return err
 	}
-	if err := s.child(ctx, product, s.mcrflow, database, "up", "--temporal-ui=", "--http="+address, "--data-dir="+filepath.Join(s.dir, product)); err != nil {
+	if err := s.startProduct(ctx); err != nil {
 		return err
 	}
-	s.api, err = newAPICaller(ctx, "http://"+address)
+	s.api, err = newAPICaller(ctx, "http://"+s.address)
+	return err
+}
+
+// startProduct starts the product, after it has ended if it runs, with further settings.
+func (s *stand) startProduct(ctx context.Context, settings ...string) error {
+	if s.running != nil {
+		ending, cancel := context.WithTimeout(ctx, stopWithin)
+		defer cancel()
+		if err := s.running.Stop(ending); err != nil {
+			return err
+		}
+	}
+	var err error
+	s.running, err = s.child(ctx, product, s.mcrflow, append(settings, "DATABASE_URL="+s.pg.URL(standalone.ProductDatabase)),
+		"up", "--temporal-ui=", "--http="+s.address, "--data-dir="+filepath.Join(s.dir, product))
 	return err
 }
 
@@ -137,7 +152,7 @@ func (s *stand) startAPI(ctx context.Context, name, url string) (*apiCaller, err
 	if err != nil {
 		return nil, err
 	}
-	if err := s.child(ctx, name, s.mcrflow, []string{"DATABASE_URL=" + url, "HTTP_ADDR=" + address}, "api"); err != nil {
+	if _, err := s.child(ctx, name, s.mcrflow, []string{"DATABASE_URL=" + url, "HTTP_ADDR=" + address}, "api"); err != nil {
 		return nil, err
 	}
 	return newAPICaller(ctx, "http://"+address)
@@ -154,7 +169,7 @@ func freeAddress(ctx context.Context) (string, error) {
 }
 
 // child starts a program and returns when it has printed that it is ready.
-func (s *stand) child(ctx context.Context, name, path string, env []string, args ...string) error {
+func (s *stand) child(ctx context.Context, name, path string, env []string, args ...string) (*standalone.Process, error) {
 	log := filepath.Join(s.dir, "logs", strings.ReplaceAll(name, " ", "-")+".log")
 	ready := &readyLine{complete: make(chan struct{})}
 	p, err := standalone.StartProcess(standalone.Command{
@@ -162,7 +177,7 @@ func (s *stand) child(ctx context.Context, name, path string, env []string, args
 		LogFile: log, Stdout: ready, StopSignal: syscall.SIGTERM,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.group.Add(name, p)
 	s.pids[name] = p.PID()
@@ -170,11 +185,11 @@ func (s *stand) child(ctx context.Context, name, path string, env []string, args
 	defer cancel()
 	select {
 	case <-ready.complete:
-		return nil
+		return p, nil
 	case err := <-p.Done():
-		return err
+		return nil, err
 	case <-ctx.Done():
-		return fmt.Errorf("%s is not ready: %w", name, ctx.Err())
+		return nil, fmt.Errorf("%s is not ready: %w", name, ctx.Err())
 	}
 }
 

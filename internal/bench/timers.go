@@ -62,7 +62,7 @@ func measureTimers(ctx context.Context, b *bench) ([]line, error) {
 	half := ratio(float64(len(took)), elapsed.Seconds()) / 2
 
 	promise := over + 15*time.Second // the last case is recorded before the first promise falls due
-	if err := b.publish(ctx, timerPolicy(promise)); err != nil {
+	if err := b.publish(ctx, "sla", timerPolicy(promise)); err != nil {
 		return nil, err
 	}
 	var lines []line
@@ -89,7 +89,7 @@ func measureTimers(ctx context.Context, b *bench) ([]line, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.publish(ctx, string(shipped)); err != nil {
+	if err := b.publish(ctx, "sla", string(shipped)); err != nil {
 		return nil, err
 	}
 	late, err := b.bareTimers(ctx, n, over, promise)
@@ -102,9 +102,9 @@ func measureTimers(ctx context.Context, b *bench) ([]line, error) {
 	}), nil
 }
 
-// publish puts an SLA policy into force.
-func (b *bench) publish(ctx context.Context, policy string) error {
-	return b.api.send(ctx, "manager1", "/policies/sla/versions", "application/yaml", []byte(policy))
+// publish puts a policy of a kind into force.
+func (b *bench) publish(ctx context.Context, kind, policy string) error {
+	return b.api.send(ctx, "manager1", "/policies/"+kind+"/versions", "application/yaml", []byte(policy))
 }
 
 // breaches records cases at an even pace, answers none of them, and returns how late each breach was written.
@@ -154,11 +154,11 @@ func (b *bench) bareTimers(ctx context.Context, n int, over, promise time.Durati
 }
 
 // await waits until the statement counts n.
-func (b *bench) await(ctx context.Context, within time.Duration, statement string, n int) error {
+func (b *bench) await(ctx context.Context, within time.Duration, statement string, n int, args ...any) error {
 	deadline := time.Now().Add(within)
 	for {
 		var have int
-		if err := b.db.QueryRowContext(ctx, statement).Scan(&have); err != nil {
+		if err := b.db.QueryRowContext(ctx, statement, args...).Scan(&have); err != nil {
 			return err
 		}
 		if have >= n {

@@ -145,6 +145,15 @@ func (c *Calendar) Open(t time.Time) bool {
 	return i < len(tab.spans) && tab.spans[i].from <= int(t.Unix())
 }
 
+// WorksOn reports whether the date that t has in its own location is a working day: a date on which open hours start, be
+// it a make-up workday. The zone of the calendar does not matter.
+func (c *Calendar) WorksOn(t time.Time) bool {
+	day := dayOf(t)
+	days := c.table(yearOf(day)).days
+	i := sort.SearchInts(days, day)
+	return i < len(days) && days[i] == day
+}
+
 // NextOpen returns t if it is working time, else the next opening after it. It fails with ErrNoWorkingTime.
 func (c *Calendar) NextOpen(t time.Time) (time.Time, error) {
 	tab, i, err := c.next(t)

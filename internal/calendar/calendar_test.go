@@ -119,6 +119,10 @@ func TestCN_agrees_with_every_day_of_the_published_workdays(t *testing.T) {
 			workdays = append(workdays, row[0])
 		}
 		require.Equal(t, want, cn.Between(from, from.AddDate(0, 0, 1)), row[0])
+		require.Equal(t, want > 0, cn.WorksOn(from), row[0])
+		date, err := time.Parse(time.DateOnly, row[0])
+		require.NoError(t, err)
+		require.Equal(t, want > 0, cn.WorksOn(date.Add(23*time.Hour)), "the date counts, not the zone: %s", row[0])
 	}
 	require.Len(t, workdays, 251+248+248)
 	start := local(t, cn, workdays[0]+" 10:00")

@@ -61,15 +61,19 @@ type Config struct {
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"INFO" help:"DEBUG, INFO, WARN or ERROR"`
 }
 
-// SMTP says how e-mail leaves; none does while the host is empty.
+// SMTP says how e-mail leaves: by a server, or else as files into a folder; not at all while both are empty.
 type SMTP struct {
 	Host     string `env:"SMTP_HOST" help:"mail server; no e-mail is sent while it is empty"`
+	Dir      string `env:"SMTP_DIR" help:"folder into which e-mails are written as files while SMTP_HOST is empty, to try things out; up --demo uses mail in its data folder"`
 	Port     int    `env:"SMTP_PORT" envDefault:"587" validate:"min=1,max=65535" help:"port of the mail server"`
 	User     string `env:"SMTP_USER" help:"log-in at the mail server"`
 	Password Secret `env:"SMTP_PASSWORD" help:"password at the mail server"`
 	From     string `env:"SMTP_FROM" envDefault:"mcrflow@localhost" validate:"email|eq=mcrflow@localhost" help:"sender of e-mails"`
 	TLS      string `env:"SMTP_TLS" envDefault:"starttls" validate:"oneof=starttls tls none" help:"starttls, tls or none"`
 }
+
+// Configured reports whether e-mail leaves at all.
+func (s SMTP) Configured() bool { return s.Host != "" || s.Dir != "" }
 
 // Load reads the settings from the environment, given as names and values. Its error names every fault by the variable's
 // name; values are not repeated where they are secret.

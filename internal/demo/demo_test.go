@@ -14,10 +14,12 @@ import (
 	"github.com/mcrflow/mcrflow/examples"
 	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/calendar"
+	"github.com/mcrflow/mcrflow/internal/campaign"
 	"github.com/mcrflow/mcrflow/internal/demo"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/policy"
 	"github.com/mcrflow/mcrflow/internal/store"
+	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/internal/testkit"
 	"github.com/mcrflow/mcrflow/models"
 	"github.com/mcrflow/mcrflow/policies"
@@ -240,6 +242,24 @@ func TestDefault_policies_are_published_once_as_version_one(t *testing.T) {
 	compiled, err := approval.Compile(chains, 1)
 	require.NoError(t, err)
 	require.Equal(t, approval.Subjects(), compiled.Names(), "every process that asks finds its chain")
+
+	v, err = s.LatestPolicy(t.Context(), survey.Kind)
+	require.NoError(t, err)
+	require.Equal(t, 1, v.Version)
+	templates, faults := survey.Parse(v.Body)
+	require.Empty(t, faults)
+	book, err := survey.Compile(templates, 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"case_resolved", "reception", "recovery", "relationship", "service_day"}, book.Names())
+
+	v, err = s.LatestPolicy(t.Context(), campaign.Kind)
+	require.NoError(t, err)
+	require.Equal(t, 1, v.Version)
+	asked, faults := campaign.ParsePolicy(v.Body)
+	require.Empty(t, faults)
+	for event, f := range asked.FollowUps {
+		require.Contains(t, book.Names(), f.Template, event)
+	}
 }
 
 func TestDefault_approval_policy_finds_its_people_in_the_demo(t *testing.T) {

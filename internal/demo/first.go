@@ -8,9 +8,11 @@ import (
 
 	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/auth"
+	"github.com/mcrflow/mcrflow/internal/campaign"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 	"github.com/mcrflow/mcrflow/policies"
 )
@@ -100,6 +102,24 @@ func SeedPolicies(ctx context.Context, s Policies) error {
 			return nil, faults
 		}
 		return doc, doc.Check(policy.Refs{Calendars: calendars})
+	}); err != nil {
+		return err
+	}
+	if err := seedPolicy(ctx, s, survey.Kind, func(body []byte) (any, []errs.Field) {
+		doc, faults := survey.Parse(body)
+		if len(faults) > 0 {
+			return nil, faults
+		}
+		return doc, doc.Check()
+	}); err != nil {
+		return err
+	}
+	if err := seedPolicy(ctx, s, campaign.Kind, func(body []byte) (any, []errs.Field) {
+		doc, faults := campaign.ParsePolicy(body)
+		if len(faults) > 0 {
+			return nil, faults
+		}
+		return doc, doc.Check(campaign.Refs{Calendars: calendars})
 	}); err != nil {
 		return err
 	}

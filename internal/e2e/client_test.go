@@ -432,6 +432,12 @@ func (m *matter) told(p person) []string {
 // until waits for a condition with a deadline.
 func until(t testing.TB, condition func() bool, missing func() string) {
 	t.Helper()
+	eventually(t, within, condition, missing)
+}
+
+// eventually is until with a deadline of its own.
+func eventually(t testing.TB, within time.Duration, condition func() bool, missing func() string) {
+	t.Helper()
 	deadline := time.Now().Add(within)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

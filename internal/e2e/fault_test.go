@@ -35,11 +35,7 @@ func TestKilledPartsLoseAndDoubleNothing(t *testing.T) {
 
 	readsWorkWithoutTheEngine(t, s, agent)
 
-	seed := uint64(time.Now().UnixNano())
-	if given, err := strconv.ParseUint(os.Getenv("E2E_SEED"), 10, 64); err == nil {
-		seed = given
-	}
-	t.Logf("seed %d (E2E_SEED repeats it)", seed)
+	rng := seeded(t)
 	l := &load{agent: agent, clientID: s.client(t, "B"), notes: map[string][]string{}}
 	s.under(t, "calm", func() {})
 	var callers sync.WaitGroup
@@ -47,7 +43,7 @@ func TestKilledPartsLoseAndDoubleNothing(t *testing.T) {
 		callers.Go(func() { l.run(n) })
 	}
 	parts := []string{"worker", "worker", "api", "api", "engine", "engine", "database", "database"}
-	rand.New(rand.NewPCG(seed, seed)).Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 	begun := time.Now()
 	for _, part := range parts {
 		mark := l.acknowledged.Load()
@@ -109,6 +105,17 @@ func TestKilledPartsLoseAndDoubleNothing(t *testing.T) {
 	t.Logf("%d cases, %d commands acknowledged, each there once", len(l.notes), l.acknowledged.Load())
 	require.Len(t, all[caseView](t, agent, "/cases?client_id="+l.clientID), len(l.notes), "no case that nobody knows of")
 	s.verify(t)
+}
+
+// seeded makes the test's own chance, which E2E_SEED repeats.
+func seeded(t testing.TB) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if given, err := strconv.ParseUint(os.Getenv("E2E_SEED"), 10, 64); err == nil {
+		seed = given
+	}
+	t.Logf("seed %d (E2E_SEED repeats it)", seed)
+	return rand.New(rand.NewPCG(seed, seed))
 }
 
 // readsWorkWithoutTheEngine: commands are refused for the moment, and what is known can still be read.
@@ -210,20 +217,29 @@ func (l *load) one(name string) error {
 }
 
 func (l *load) patiently(path, key string, body M) ([]byte, error) {
+	a, err := l.agent.patiently(path, key, body)
+	if err == nil && a.status != http.StatusOK && a.status != http.StatusCreated {
+		err = fmt.Errorf("%s with key %s: status %d %s", path, key, a.status, a.body)
+	}
+	if err == nil {
+		l.acknowledged.Add(1)
+	}
+	return a.body, err
+}
+
+// patiently gives a command again under its key until it has a final answer.
+func (p person) patiently(path, key string, body any) (answer, error) {
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
-		a, err := call(l.agent.s.url, l.agent.token, http.MethodPost, "/api/v1"+path, body, "Idempotency-Key", key)
+		a, err := call(p.s.url, p.token, http.MethodPost, "/api/v1"+path, body, "Idempotency-Key", key)
 		var broken *brokenContract
 		switch {
 		case errors.As(err, &broken):
-			return nil, err
-		case err == nil && (a.status == http.StatusOK || a.status == http.StatusCreated):
-			l.acknowledged.Add(1)
-			return a.body, nil
+			return a, err
 		case err == nil && a.status != http.StatusAccepted && a.status != http.StatusTooManyRequests && a.status < 500:
-			return nil, fmt.Errorf("%s with key %s: status %d %s", path, key, a.status, a.body)
+			return a, nil
 		case time.Now().After(deadline):
-			return nil, fmt.Errorf("%s with key %s: no final answer: %w %s", path, key, err, a.body)
+			return a, fmt.Errorf("%s with key %s: no final answer: %w %s", path, key, err, a.body)
 		}
 		<-time.After(100 * time.Millisecond)
 	}

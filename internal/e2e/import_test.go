@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcrflow/mcrflow/internal/importer"
 	"github.com/mcrflow/mcrflow/internal/robot"
+	"github.com/mcrflow/mcrflow/models"
 )
 
 // TestImportedCasesAreWorkedByTheRobotAndEverythingAgrees has a stack of its own: the robot works whatever is open.
@@ -30,9 +31,16 @@ func TestImportedCasesAreWorkedByTheRobotAndEverythingAgrees(t *testing.T) {
 	require.Equal(t, 12, again.Already, "%+v", again)
 	require.Len(t, all[caseView](t, s.as(t, "manager1"), "/cases"), 12)
 
-	tally, err := robot.New(robot.Config{URL: s.url, Seed: 7, Cases: 20, Record: 5}).Run(context.Background())
+	tally, err := robot.New(robot.Config{URL: s.url, Seed: 7, Cases: 20, Record: 5, Receptions: robot.Visits()}).Run(context.Background())
 	require.NoError(t, err)
 	t.Log(tally)
-	require.Len(t, all[caseView](t, s.as(t, "manager1"), "/cases"), 17)
+	require.GreaterOrEqual(t, len(all[caseView](t, s.as(t, "manager1"), "/cases")), 17, "needs that nobody solved become cases as well")
+	states := map[models.ReceptionStatus]int{}
+	for _, v := range all[receptionView](t, s.as(t, "manager1"), "/receptions") {
+		states[models.ReceptionStatus(v.State)]++
+	}
+	for _, state := range models.ReceptionStatuses() {
+		require.Positive(t, states[state], "no reception ended as %s: %v", state, states)
+	}
 	s.verify(t)
 }

@@ -36,6 +36,7 @@ type stack struct {
 	key    string // MCRFLOW_PAYLOAD_KEYS
 	unsafe bool
 	traces *collector // nil: none are made
+	more   []string   // settings besides
 
 	pg     *standalone.Postgres
 	engine *standalone.Temporal
@@ -218,10 +219,10 @@ func (s *stack) environment() []string {
 	if s.traces != nil {
 		level, collector = "DEBUG", s.traces.server.URL
 	}
-	return append(os.Environ(),
+	return append(append(os.Environ(),
 		"DATABASE_URL="+s.database(), "TEMPORAL_ADDRESS="+s.engine.Address(), "TEMPORAL_NAMESPACE="+s.engine.Namespace(),
 		"MCRFLOW_PAYLOAD_KEYS="+s.key, "HTTP_ADDR="+listen, "RATE_LIMIT_PER_SECOND=100000", "LOGIN_RATE_LIMIT_PER_MINUTE=100000",
-		"LOG_LEVEL="+level, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector, "OTEL_BSP_SCHEDULE_DELAY=500", "SMTP_HOST=")
+		"LOG_LEVEL="+level, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector, "OTEL_BSP_SCHEDULE_DELAY=500", "SMTP_HOST="), s.more...)
 }
 
 func (s *stack) database() string { return s.pg.URL(standalone.ProductDatabase) }

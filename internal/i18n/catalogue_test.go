@@ -26,7 +26,7 @@ const root = "../.."
 
 // usedElsewhere are the keys that are built from data, so that no literal of the whole key stands in the code: the
 // families, and the bare codes, which stand in for an error whose own key has no text.
-var usedElsewhere = regexp.MustCompile(`^(notification|email|title|timeline|task|word)\.|^(malformed|invalid|forbidden|conflict|unavailable|field_at)$`)
+var usedElsewhere = regexp.MustCompile(`^(notification|email|title|timeline|task|word|page)\.|^(malformed|invalid|forbidden|conflict|unavailable|field_at)$`)
 
 func TestCatalogues(t *testing.T) {
 	t.Parallel()
@@ -140,6 +140,7 @@ var helpers = []struct {
 	{"invalid", 2, "field."},   // store
 	{"add", 1, "field."},       // api: faults
 	{"fault", 1, "field."},     // policy, calendar
+	{"faultAt", 1, "field."},   // approval, survey
 	{"celFault", 1, "field."},
 	{"documentFault", 0, "field."},
 }

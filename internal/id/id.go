@@ -37,6 +37,11 @@ const (
 	Need         = "need"
 	Opinion      = "opinion"
 	Approval     = "approval"
+	Campaign     = "campaign"
+	Run          = "run"
+	Recipient    = "recipient"
+	Invitation   = "invitation"
+	Inspection   = "inspection"
 )
 
 var alphabet = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -144,6 +145,7 @@ func (d *decoder) wrongType(path string, n ast.Node, want string) {
 var textFaults = map[reflect.Type]struct{ code, want string }{
 	reflect.TypeFor[sla.Span]():    {"bad_span", "duration"},
 	reflect.TypeFor[sla.Warning](): {"bad_warning", "warning"},
+	reflect.TypeFor[time.Time]():   {"", "2026-01-31T09:00:00Z"}, // without a code: of the wrong type
 }
 
 // node decodes n, found at path, into v.
@@ -153,7 +155,11 @@ func (d *decoder) node(path string, n ast.Node, v reflect.Value) {
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		kind := textFaults[v.Type()]
-		if s, ok := d.text(path, n, kind.want); ok && u.UnmarshalText([]byte(s)) != nil {
+		switch s, ok := d.text(path, n, kind.want); {
+		case !ok || u.UnmarshalText([]byte(s)) == nil:
+		case kind.code == "":
+			d.wrongType(path, n, kind.want)
+		default:
 			d.fault(path, kind.code, n, "value", shown(s))
 		}
 		return

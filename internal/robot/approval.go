@@ -2,91 +2,207 @@ package robot
 
 import (
 	"context"
-	"errors"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/mcrflow/mcrflow/internal/apiclient"
 )
 
-// decide is the step in which whoever is asked decides on what a case has asked for.
+// decisions are the steps in which whoever is asked decides on what a case or reception has asked for, with the word that
+// they are to give; for decide, each gives the one or the other.
+var decisions = map[string]string{decide: "", "approve": "approve", "reject": "reject", "return": "return"}
+
 const decide = "decide"
 
-// answersWithin is how long a case may take to learn what was decided.
+// answersWithin is how long an approval may take to begin, and a case or reception to learn what was decided.
 const answersWithin = 10 * time.Second
 
-type taskView struct {
-	SubjectID  string `json:"subject_id"`
-	ApprovalID string `json:"approval_id"`
+// detours are the verbs that an approver may use before they decide.
+var detours = []string{"transfer", "delegate", "add-sign", "remove-sign", "cc", "comment"}
+
+// approvalView is what the robot looks at of an approval.
+type approvalView struct {
+	ID             string   `json:"id"`
+	State          string   `json:"state"`
+	RequesterID    string   `json:"requester_id"`
+	AllowedActions []string `json:"allowed_actions"`
+	Steps          []struct {
+		Participants []struct {
+			UserID  string `json:"user_id"`
+			AddedBy string `json:"added_by"`
+			State   string `json:"state"`
+		} `json:"participants"`
+	} `json:"steps"`
 }
 
-// decide lets the first of the staff who is asked approve or, now and then, reject, and waits until the case knows.
-func (r *Robot) decide(ctx context.Context, p *plan) error {
-	for _, i := range p.rng.Perm(len(r.staff)) {
-		by := r.staff[i]
-		task, err := r.asked(ctx, by, p.caseID)
+func (v approvalView) status() string { return v.State }
+
+// added is somebody whom the user has added and who has not decided; empty when there is nobody.
+func (v approvalView) added(by string) string {
+	for _, step := range v.Steps {
+		for _, p := range step.Participants {
+			if p.AddedBy == by && (p.State == "open" || p.State == "waiting") {
+				return p.UserID
+			}
+		}
+	}
+	return ""
+}
+
+// decide has those who are asked decide, one after the other, until there is an outcome, and waits until the case or
+// reception knows. On the way they may add, ask or name others, take their word back, and be urged.
+func (r *Robot) decide(ctx context.Context, p *plan, intent string) error {
+	around := p.rng.IntN(3) // detours, of all that are asked together
+	for end := time.Now().Add(answersWithin); time.Now().Before(end); {
+		by, view, err := r.asked(ctx, p)
 		if err != nil {
 			return err
 		}
-		if task.ApprovalID == "" {
+		if by == nil {
+			if !p.view.undecided() {
+				r.tally.Skipped[decide]++
+				return ctx.Err()
+			}
+			if err := r.lookAgain(ctx, p); err != nil {
+				return err
+			}
 			continue
 		}
-		verb := "approve"
-		if p.rng.IntN(4) == 0 {
-			verb = "reject"
+		verb := p.verb(view, intent, &around)
+		if verb == "" { // it is with its requester, who changes the request and submits that
+			return r.learned(ctx, p)
 		}
-		_, err = by.api.Post(ctx, "/approvals/"+task.ApprovalID+"/"+verb, "", map[string]any{"comment": pick(p.rng, texts[by.Locale][decide])}, nil)
-		var refused *apiclient.Problem
-		if errors.As(err, &refused) && faster(refused.Status) {
-			r.tally.Refused[verb]++
-			return nil
+		if err := r.urge(ctx, p, view); err != nil {
+			return err
 		}
+		after, refused, err := take[approvalView](ctx, r, by, p, "/approvals/"+view.ID, verb, r.verbBody(p, verb, by, view))
 		if err != nil {
 			return err
 		}
-		r.tally.Done[verb]++
-		r.say(by, p.number, verb, "→ "+task.ApprovalID)
-		return r.learned(ctx, p, by)
+		if refused == nil && slices.Contains(after.AllowedActions, "take-back") && p.rng.IntN(8) == 0 {
+			if after, refused, err = take[approvalView](ctx, r, by, p, "/approvals/"+view.ID, "take-back", r.verbBody(p, "take-back", by, view)); err != nil {
+				return err
+			}
+		}
+		if err := r.breathe(ctx); err != nil {
+			return err
+		}
+		if refused == nil && after.State != "open" && after.State != "returned" {
+			return r.learned(ctx, p)
+		}
+		end = time.Now().Add(answersWithin)
 	}
-	r.tally.Skipped[decide]++
 	return ctx.Err()
 }
 
-// asked finds the task in which somebody is asked to decide for a case.
-func (r *Robot) asked(ctx context.Context, by *member, caseID string) (taskView, error) {
-	var found taskView
-	err := apiclient.Each(ctx, by.api, "/tasks", url.Values{"box": {"todo"}, "process": {"approval"}}, func(t taskView) error {
-		if t.SubjectID == caseID {
-			found = t
+// asked finds one of the staff whose word is asked for, with the approval as they see it. Nil when there is nobody.
+func (r *Robot) asked(ctx context.Context, p *plan) (*member, approvalView, error) {
+	for _, i := range p.rng.Perm(len(r.staff)) {
+		by, approvalID := r.staff[i], ""
+		err := apiclient.Each(ctx, by.api, "/tasks", url.Values{"box": {"todo"}, "process": {"approval"}}, func(t struct {
+			SubjectID  string `json:"subject_id"`
+			ApprovalID string `json:"approval_id"`
+		},
+		) error {
+			if t.SubjectID == p.view.ID {
+				approvalID = t.ApprovalID
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, approvalView{}, err
 		}
-		return nil
-	})
-	return found, err
+		if approvalID == "" {
+			continue
+		}
+		var view approvalView
+		err = by.api.Get(ctx, "/approvals/"+approvalID, nil, &view)
+		return by, view, err
+	}
+	return nil, approvalView{}, nil
 }
 
-// learned waits until nothing of the case waits for a decision any more.
-func (r *Robot) learned(ctx context.Context, p *plan, by *member) error {
+// verb chooses what an approver does: now and then a detour, else what is intended if they may, else they approve. Empty when
+// the approval does not wait for an approver.
+func (p *plan) verb(view approvalView, intent string, around *int) string {
+	may := func(verb string) bool { return slices.Contains(view.AllowedActions, verb) }
+	if may("resubmit") {
+		return "resubmit"
+	}
+	if !may("approve") {
+		return ""
+	}
+	ways := slices.DeleteFunc(slices.Clone(detours), func(verb string) bool { return !may(verb) })
+	if *around > 0 && len(ways) > 0 {
+		*around--
+		return pick(p.rng, ways)
+	}
+	if intent == "" && p.rng.IntN(4) == 0 {
+		intent = "reject"
+	}
+	if may(intent) {
+		return intent
+	}
+	return "approve"
+}
+
+// urge has the requester urge the approvers now and then.
+func (r *Robot) urge(ctx context.Context, p *plan, view approvalView) error {
+	by := r.member(view.RequesterID)
+	if by == nil || p.rng.IntN(6) > 0 {
+		return nil
+	}
+	var theirs approvalView
+	if err := by.api.Get(ctx, "/approvals/"+view.ID, nil, &theirs); err != nil || !slices.Contains(theirs.AllowedActions, "urge") {
+		return err
+	}
+	_, _, err := take[approvalView](ctx, r, by, p, "/approvals/"+view.ID, "urge", map[string]any{})
+	return err
+}
+
+// verbBody is the request for a verb, in the words of who uses it.
+func (r *Robot) verbBody(p *plan, verb string, by *member, view approvalView) map[string]any {
+	say := func(occasion string) string { return pick(p.rng, texts[by.Locale][occasion]) }
+	other := func() string { return pick(p.rng, r.agents(by.ID)).ID }
+	switch verb {
+	case "transfer", "delegate":
+		return map[string]any{"to_id": other(), "comment": say("hand-on")}
+	case "add-sign":
+		return map[string]any{"position": pick(p.rng, []string{"before", "after", "parallel"}), "user_ids": []string{other()}, "comment": say("hand-on")}
+	case "remove-sign":
+		return map[string]any{"user_id": view.added(by.ID), "comment": say("reconsider")}
+	case "cc":
+		return map[string]any{"user_ids": []string{other()}, "comment": say("hand-on")}
+	case "comment":
+		return map[string]any{"text": say("remark")}
+	case "return":
+		return map[string]any{"to": "requester", "comment": say(verb)}
+	case "resubmit", "take-back":
+		return map[string]any{"comment": say("reconsider")}
+	default: // approve, reject
+		return map[string]any{"comment": say(verb)}
+	}
+}
+
+// learned waits until nothing of the case or reception waits for a decision any more.
+func (r *Robot) learned(ctx context.Context, p *plan) error {
 	for end := time.Now().Add(answersWithin); time.Now().Before(end); {
-		var view struct {
-			Transfer *struct {
-				ApprovedAt *time.Time `json:"approved_at"`
-			} `json:"transfer"`
-			Extension *struct{} `json:"extension"`
-		}
-		err := by.api.Get(ctx, "/cases/"+p.caseID, nil, &view)
-		var unseen *apiclient.Problem
-		if errors.As(err, &unseen) && faster(unseen.Status) {
-			return nil // not theirs to see
-		}
-		if err != nil {
+		if err := r.lookAgain(ctx, p); err != nil {
 			return err
 		}
-		if view.Extension == nil && (view.Transfer == nil || view.Transfer.ApprovedAt != nil) {
+		if !p.view.undecided() {
 			return nil
-		}
-		if err := apiclient.Pause(ctx, 50*time.Millisecond); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// lookAgain waits a moment and looks at the case or reception again, as somebody who may see it.
+func (r *Robot) lookAgain(ctx context.Context, p *plan) error {
+	if err := apiclient.Pause(ctx, 50*time.Millisecond); err != nil {
+		return err
+	}
+	_, _, err := r.first(ctx, p, func(processView) bool { return true })
+	return err
 }

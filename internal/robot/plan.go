@@ -5,44 +5,55 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"github.com/mcrflow/mcrflow/internal/apiclient"
 )
 
-// caseView is what the robot looks at of a case.
-type caseView struct {
+// processView is what the robot looks at of a case or a reception; what the other has stays empty.
+type processView struct {
 	ID             string   `json:"id"`
 	Number         string   `json:"number"`
 	State          string   `json:"state"`
-	AssigneeID     string   `json:"assignee_id"`
-	AccountableID  string   `json:"accountable_id"`
 	AllowedActions []string `json:"allowed_actions"`
-	Offer          *struct {
+
+	AssigneeID    string `json:"assignee_id"`
+	AccountableID string `json:"accountable_id"`
+	Offer         *struct {
 		ToID string `json:"to_id"`
 	} `json:"offer"`
 	Transfer *struct {
-		ToID string `json:"to_id"`
+		ToID       string     `json:"to_id"`
+		ApprovedAt *time.Time `json:"approved_at"`
 	} `json:"transfer"`
+	Extension *struct{} `json:"extension"`
+
+	visitView
 }
 
-// people are those whom the case is about just now.
-func (v caseView) people() []string {
-	ids := make([]string, 0, 4)
+// people are those whom it is about just now.
+func (v processView) people() []string {
+	ids := make([]string, 0, 8)
 	if v.Offer != nil {
 		ids = append(ids, v.Offer.ToID)
 	}
 	if v.Transfer != nil {
 		ids = append(ids, v.Transfer.ToID)
 	}
-	return append(ids, v.AssigneeID, v.AccountableID)
+	return append(append(ids, v.AssigneeID, v.AccountableID, v.RequesterID, v.ReceptionistID), v.Hosts...)
 }
 
-// plan is what is to happen to one case.
+// undecided reports whether it waits for an approval.
+func (v processView) undecided() bool {
+	return v.Transfer != nil && v.Transfer.ApprovedAt == nil || v.Extension != nil || v.visitView.undecided(v.State)
+}
+
+func (v processView) status() string { return v.State }
+
+// plan is what is to happen to one case or reception.
 type plan struct {
-	caseID, number string
-	view           caseView // as last seen
-	steps          []string
-	rng            *rand.Rand
+	path    string // of the API
+	view    processView
+	steps   []string
+	request map[string]any // of a reception: what was asked for last
+	rng     *rand.Rand
 }
 
 // fates are the courses that a case may take, with how often each comes. A step that nobody may take is passed over.
@@ -67,9 +78,9 @@ var fates = []struct {
 }
 
 // newPlan draws the fate of the nth case that the robot meets.
-func newPlan(seed uint64, n int, c caseView) *plan {
+func newPlan(seed uint64, n int, c processView) *plan {
 	p := &plan{
-		caseID: c.ID, number: c.Number, view: c,
+		path: "/cases/" + c.ID, view: c,
 		rng: rand.New(rand.NewPCG(seed, uint64(n))), //nolint:gosec // a plan, not a secret
 	}
 	total := 0
@@ -87,8 +98,11 @@ func newPlan(seed uint64, n int, c caseView) *plan {
 }
 
 // body is the request for an action, in the words of who takes it.
-func (r *Robot) body(p *plan, action string, by *member, view caseView) map[string]any {
+func (r *Robot) body(p *plan, action string, by *member, view processView) map[string]any {
 	say := func(occasion string) string { return pick(p.rng, texts[by.Locale][occasion]) }
+	if p.request != nil {
+		return visitBody(p, action, view, say)
+	}
 	switch action {
 	case "respond":
 		return map[string]any{"message": say(action)}
@@ -131,16 +145,9 @@ func (r *Robot) record(ctx context.Context) error {
 	if r.c.Record <= 0 {
 		return nil
 	}
-	type client struct {
-		ID   string `json:"id"`
-		Name string `json:"name"`
-	}
-	var clients []client
 	agents := r.agents("")
-	if err := apiclient.Each(ctx, agents[0].api, "/clients", nil, func(c client) error {
-		clients = append(clients, c)
-		return nil
-	}); err != nil {
+	clients, err := read[client](ctx, agents[0], "/clients")
+	if err != nil {
 		return err
 	}
 	if len(clients) == 0 {
@@ -150,7 +157,7 @@ func (r *Robot) record(ctx context.Context) error {
 	for i := range r.c.Record {
 		by, of := agents[i%len(agents)], pick(r.rng, clients)
 		words := texts[by.Locale]
-		var made caseView
+		var made processView
 		_, err := by.api.Post(ctx, "/cases", "", map[string]any{
 			"type": pick(r.rng, []string{"complaint", "complaint", "inquiry"}), "client_id": of.ID,
 			"channel": pick(r.rng, []string{"phone", "email", "web", "chat"}),

@@ -1,5 +1,5 @@
-// Package robot plays the staff: it logs in as several users and works open cases by a seeded random plan, through the API
-// and with those users' rights only. It is for demonstrations and tests, and says that it is a robot wherever it can.
+// Package robot plays the staff: it logs in as several users, works open cases and sees receptions through by a seeded random
+// plan, and decides what is to be approved, through the API and with those users' rights only. It is for demonstrations and tests, and says that it is a robot wherever it can.
 package robot
 
 import (
@@ -17,13 +17,16 @@ import (
 )
 
 const (
-	atOnce    = 12              // cases under way at the same time
+	atOnce    = 12              // cases and receptions under way at the same time
 	lookAgain = 2 * time.Second // for new cases, while there is time left
 )
 
-// DemoUsers are the users of `mcrflow up --demo` that work cases.
+// DemoUsers are the users of `mcrflow up --demo` that work cases and receptions.
 func DemoUsers() []string {
-	return []string{"agent1", "agent2", "agent3", "agent4", "supervisor1", "supervisor2", "manager1"}
+	return []string{
+		"agent1", "agent2", "agent3", "agent4", "supervisor1", "supervisor2", "manager1",
+		"am1", "am2", "clerk1", "clerk2", "finance1", "director1",
+	}
 }
 
 // Config says whom the robot plays, where, and for how long.
@@ -34,6 +37,8 @@ type Config struct {
 	Seed     uint64   // the same seed makes the same plan for the same cases
 	Cases    int      // how many to work at most; 50 if zero
 	Record   int      // how many to record before
+	// Receptions is how many to plan and see through; as many as there are Visits bring about every state.
+	Receptions int
 	// For is how long to go on looking for new cases; zero ends when the cases found at first are worked.
 	For       time.Duration
 	Pace      time.Duration // mean time between two actions; none if zero
@@ -76,7 +81,7 @@ func New(c Config) *Robot {
 	return &Robot{c: c, rng: rand.New(rand.NewPCG(c.Seed, 0)), tally: newTally()} //nolint:gosec // a plan, not a secret
 }
 
-// Run works until the cases are done, the time is over or the context ends, and returns what it did. Actions that the
+// Run works until cases and receptions are done, the time is over or the context ends, and returns what it did. Actions that the
 // server refuses because somebody was faster are counted, not errors; a server that stays away, or a login that fails, is.
 // The context's own end is returned as its error, the end of Config.For is none.
 func (r *Robot) Run(ctx context.Context) (Tally, error) {
@@ -102,15 +107,20 @@ func (r *Robot) run(ctx context.Context) error {
 	if err := r.record(ctx); err != nil {
 		return err
 	}
+	visits, err := r.draft(ctx)
+	if err != nil {
+		return err
+	}
 	met := map[string]bool{}
 	for {
 		found, err := r.find(ctx, met)
 		if err != nil {
 			return err
 		}
-		if err := r.work(ctx, found); err != nil {
+		if err := r.work(ctx, append(visits, found...)); err != nil {
 			return err
 		}
+		visits = nil
 		if r.c.For <= 0 || len(met) >= r.c.Cases {
 			return nil
 		}
@@ -140,9 +150,13 @@ func (r *Robot) logIn(ctx context.Context) error {
 
 // agents are those of the staff who handle cases, but for one.
 func (r *Robot) agents(but string) []*member {
+	return slices.DeleteFunc(r.withRole("service_agent"), func(m *member) bool { return m.ID == but })
+}
+
+func (r *Robot) withRole(role string) []*member {
 	var out []*member
 	for _, m := range r.staff {
-		if m.ID != but && slices.Contains(m.Roles, "service_agent") {
+		if slices.Contains(m.Roles, role) {
 			out = append(out, m)
 		}
 	}
@@ -161,7 +175,7 @@ func (r *Robot) find(ctx context.Context, met map[string]bool) ([]*plan, error) 
 	var plans []*plan
 	for _, m := range eyes {
 		for _, state := range []string{"open", "in_progress", "waiting_customer"} {
-			err := apiclient.Each(ctx, m.api, "/cases", url.Values{"state": {state}}, func(c caseView) error {
+			err := apiclient.Each(ctx, m.api, "/cases", url.Values{"state": {state}}, func(c processView) error {
 				if len(met) >= r.c.Cases {
 					return enough
 				}
@@ -186,10 +200,14 @@ func (r *Robot) work(ctx context.Context, waiting []*plan) error {
 		for len(active) < atOnce && len(waiting) > 0 {
 			next := waiting[0]
 			waiting = waiting[1:]
-			r.tally.Cases++
+			if next.request != nil {
+				r.tally.Receptions++
+			} else {
+				r.tally.Cases++
+			}
 			if len(next.steps) == 0 {
 				r.tally.LeftAlone++
-				r.say(nil, next.number, "left alone", "")
+				r.say(nil, next.view.Number, "left alone", "")
 				continue
 			}
 			active = append(active, next)
@@ -212,11 +230,15 @@ func (r *Robot) work(ctx context.Context, waiting []*plan) error {
 }
 
 // step has somebody take the action who may take it now; nobody may when others have changed the case meanwhile.
-func (r *Robot) step(ctx context.Context, p *plan, action string) error {
-	if action == decide {
-		return r.decide(ctx, p)
+func (r *Robot) step(ctx context.Context, p *plan, step string) error {
+	if intent, ok := decisions[step]; ok {
+		return r.decide(ctx, p, intent)
 	}
-	by, view, err := r.whoMay(ctx, p, action)
+	action := step
+	if usual, ok := variants[step]; ok {
+		action = usual
+	}
+	by, view, err := r.first(ctx, p, func(v processView) bool { return slices.Contains(v.AllowedActions, action) })
 	if err != nil {
 		return err
 	}
@@ -224,23 +246,43 @@ func (r *Robot) step(ctx context.Context, p *plan, action string) error {
 		r.tally.Skipped[action]++
 		return nil
 	}
-	var after caseView
-	_, err = by.api.Post(ctx, "/cases/"+p.caseID+"/"+action, "", r.body(p, action, by, view), &after)
-	var refused *apiclient.Problem
+	after, refused, err := take[processView](ctx, r, by, p, p.path, action, r.body(p, step, by, view))
 	switch {
-	case err == nil:
-		r.tally.Done[action]++
-		r.say(by, p.number, action, "→ "+after.State)
-	case errors.As(err, &refused) && faster(refused.Status):
-		r.tally.Refused[action]++
-		r.say(by, p.number, action, "refused: "+refused.Code)
-	default:
-		return fmt.Errorf("%s %s as %s: %w", action, p.number, by.Username, err)
+	case err != nil:
+		return err
+	case refused == nil:
+		p.view = after
+	case refused.Code == "resource_taken": // another day will do
+		p.steps = append([]string{move, action}, p.steps...)
 	}
+	return r.breathe(ctx)
+}
+
+// breathe lets the pause pass that people make between two actions.
+func (r *Robot) breathe(ctx context.Context) error {
 	if r.c.Pace <= 0 {
 		return ctx.Err()
 	}
 	return apiclient.Pause(ctx, r.c.Pace/2+time.Duration(r.rng.Int64N(int64(r.c.Pace))))
+}
+
+// take has somebody take an action and counts it. A refusal that one gets who comes too late is counted and no error.
+func take[V interface{ status() string }](ctx context.Context, r *Robot, by *member, p *plan, path, action string, body any) (V, *apiclient.Problem, error) {
+	var after V
+	_, err := by.api.Post(ctx, path+"/"+action, "", body, &after)
+	var refused *apiclient.Problem
+	switch {
+	case err == nil:
+		r.tally.Done[action]++
+		r.say(by, p.view.Number, action, "→ "+after.status())
+	case errors.As(err, &refused) && faster(refused.Status):
+		r.tally.Refused[action]++
+		r.say(by, p.view.Number, action, "refused: "+refused.Code)
+		return after, refused, nil
+	default:
+		err = fmt.Errorf("%s %s as %s: %w", action, p.view.Number, by.Username, err)
+	}
+	return after, nil, err
 }
 
 // faster reports whether a refusal is what one gets who comes too late.
@@ -248,16 +290,17 @@ func faster(status int) bool {
 	return status == http.StatusForbidden || status == http.StatusNotFound || status == http.StatusConflict
 }
 
-// whoMay returns one of the staff to whom the case shows the action: first those whom it is about, then anybody.
-func (r *Robot) whoMay(ctx context.Context, p *plan, action string) (*member, caseView, error) {
+// first returns one of the staff to whom the case or reception shows itself as wanted: first of those whom it is about, then
+// of anybody. Nil when it does to nobody.
+func (r *Robot) first(ctx context.Context, p *plan, wanted func(processView) bool) (*member, processView, error) {
 	asked := map[string]bool{}
-	ask := func(m *member) (bool, caseView, error) {
+	ask := func(m *member) (bool, processView, error) {
 		if m == nil || asked[m.ID] {
-			return false, caseView{}, nil
+			return false, processView{}, nil
 		}
 		asked[m.ID] = true
-		var view caseView
-		err := m.api.Get(ctx, "/cases/"+p.caseID, nil, &view)
+		var view processView
+		err := m.api.Get(ctx, p.path, nil, &view)
 		var unseen *apiclient.Problem
 		if errors.As(err, &unseen) && faster(unseen.Status) {
 			return false, view, nil
@@ -265,7 +308,7 @@ func (r *Robot) whoMay(ctx context.Context, p *plan, action string) (*member, ca
 		if err == nil {
 			p.view = view
 		}
-		return err == nil && slices.Contains(view.AllowedActions, action), view, err
+		return err == nil && wanted(view), view, err
 	}
 	others := p.rng.Perm(len(r.staff))
 	for i := 0; ; i++ {
@@ -277,10 +320,10 @@ func (r *Robot) whoMay(ctx context.Context, p *plan, action string) (*member, ca
 		case i-len(about) < len(others):
 			m = r.staff[others[i-len(about)]]
 		default:
-			return nil, caseView{}, nil
+			return nil, processView{}, nil
 		}
-		may, view, err := ask(m)
-		if may || err != nil {
+		found, view, err := ask(m)
+		if found || err != nil {
 			return m, view, err
 		}
 	}

@@ -12,12 +12,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/models"
 )
 
 func TestFates(t *testing.T) {
 	t.Parallel()
-	known := append(models.CaseActions(), decide)
+	known := models.CaseActions()
+	for step := range decisions {
+		known = append(known, models.CaseAction(step))
+	}
 	used := map[string]bool{}
 	for _, f := range fates {
 		require.Positive(t, f.often)
@@ -35,19 +39,62 @@ func TestFates(t *testing.T) {
 	}
 }
 
+func TestVisits(t *testing.T) {
+	t.Parallel()
+	used := map[models.ReceptionAction]bool{}
+	for _, course := range visits {
+		for i, step := range course {
+			if _, decision := decisions[step]; decision {
+				require.NotContains(t, models.ReceptionActions(), models.ReceptionAction(step), "a step means one thing")
+				continue
+			}
+			if i == 0 {
+				require.Equal(t, "submit", step, "a reception begins with its request")
+			}
+			if usual, ok := variants[step]; ok {
+				step = usual
+			}
+			require.Contains(t, models.ReceptionActions(), models.ReceptionAction(step))
+			used[models.ReceptionAction(step)] = true
+		}
+	}
+	require.Len(t, used, len(models.ReceptionActions()), "a robot takes every action of receptions")
+}
+
+func TestVerbsAreThoseThatAreAllowed(t *testing.T) {
+	t.Parallel()
+	p := newPlan(5, 1, processView{})
+	seen := map[string]int{}
+	for range 300 {
+		around := 1
+		view := approvalView{AllowedActions: []string{"approve", "return", "transfer", "comment"}}
+		seen[p.verb(view, "return", &around)]++
+		require.Zero(t, around)
+		seen[p.verb(view, "return", &around)]++
+	}
+	require.Equal(t, 300, seen["return"], "after a detour, what is intended")
+	require.Equal(t, 300, seen["transfer"]+seen["comment"])
+	require.Positive(t, seen["transfer"])
+	require.Positive(t, seen["comment"])
+	none := 0
+	require.Equal(t, "approve", p.verb(approvalView{AllowedActions: []string{"approve", "reject"}}, "return", &none), "who may only advise cannot return")
+	require.Equal(t, "resubmit", p.verb(approvalView{AllowedActions: []string{"withdraw", "resubmit"}}, "approve", &none))
+	require.Empty(t, p.verb(approvalView{AllowedActions: []string{"withdraw", "comment"}}, "approve", &none))
+}
+
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	t.Run("a_seed_is_a_plan", func(t *testing.T) {
 		t.Parallel()
 		for n := range 50 {
-			require.Equal(t, newPlan(7, n, caseView{}).steps, newPlan(7, n, caseView{}).steps)
+			require.Equal(t, newPlan(7, n, processView{}).steps, newPlan(7, n, processView{}).steps)
 		}
 	})
 	t.Run("another_seed_is_another", func(t *testing.T) {
 		t.Parallel()
 		different := 0
 		for n := range 50 {
-			if !slices.Equal(newPlan(7, n, caseView{}).steps, newPlan(8, n, caseView{}).steps) {
+			if !slices.Equal(newPlan(7, n, processView{}).steps, newPlan(8, n, processView{}).steps) {
 				different++
 			}
 		}
@@ -57,7 +104,7 @@ func TestPlans(t *testing.T) {
 		t.Parallel()
 		seen := map[string]bool{}
 		for n := range 1000 {
-			seen[strings.Join(newPlan(1, n, caseView{}).steps, " ")] = true
+			seen[strings.Join(newPlan(1, n, processView{}).steps, " ")] = true
 		}
 		require.Len(t, seen, len(fates))
 	})
@@ -79,10 +126,28 @@ func TestTexts(t *testing.T) {
 		r.staff = append(r.staff, m)
 	}
 	by := *r.staff[0]
+	asked := map[string]any{"budget": []amount{{"meals", 1}}, "purpose": "x"}
 	for _, by.Locale = range []string{"en", "zh-CN"} {
+		for _, course := range visits {
+			for _, step := range course {
+				if _, decision := decisions[step]; decision {
+					continue
+				}
+				p := newPlan(1, 1, processView{})
+				p.request = asked
+				require.NotPanics(t, func() { r.body(p, step, &by, processView{}) }, step)
+			}
+		}
+		require.NotPanics(t, func() { request(r.rng, &by, client{}, thing{}, &by, &by) })
+		for _, verb := range slices.DeleteFunc(models.ApprovalVerbs(), func(v approval.Verb) bool { return v == approval.Urge || v == approval.Withdraw }) {
+			require.NotPanics(t, func() { r.verbBody(newPlan(1, 1, processView{}), string(verb), &by, approvalView{}) }, verb)
+		}
 		for _, f := range fates {
 			for _, step := range f.steps {
-				require.NotPanics(t, func() { r.body(newPlan(1, 1, caseView{}), step, &by, caseView{}) }, step)
+				if _, decision := decisions[step]; decision {
+					continue
+				}
+				require.NotPanics(t, func() { r.body(newPlan(1, 1, processView{}), step, &by, processView{}) }, step)
 			}
 		}
 	}
@@ -147,11 +212,14 @@ func TestRun(t *testing.T) {
 		}
 		answer(w, 200, map[string]any{"items": items, "next_cursor": nil})
 	})
+	mux.HandleFunc("GET /api/v1/approvals/{id}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, 200, map[string]any{"id": r.PathValue("id"), "state": "open", "allowed_actions": []string{"approve", "reject"}})
+	})
 	mux.HandleFunc("POST /api/v1/approvals/{id}/{verb}", func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		decided[r.PathValue("verb")]++
-		answer(w, 200, map[string]any{})
+		answer(w, 200, map[string]any{"state": "approved"})
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)

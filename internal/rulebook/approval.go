@@ -23,18 +23,24 @@ func (b *Book) OfApproval(ctx context.Context, s *models.ApprovalState, org *mod
 	return b.approvalRules(p, s.Chain.Chain, c, org)
 }
 
-// ForNewApproval returns the rules in force for a new approval of the chain: the calendar is that of the requester's team,
-// else the organisation's.
-func (b *Book) ForNewApproval(ctx context.Context, chain, requesterID string, org *models.Org) (models.ApprovalRules, error) {
-	p, err := b.LatestApproval(ctx)
+// ForNewApproval returns the rules for a new approval: the policy in the version that the order names, else that in force;
+// the calendar of the requester's team, else the organisation's.
+func (b *Book) ForNewApproval(ctx context.Context, o models.ApprovalOrder, org *models.Org) (models.ApprovalRules, error) {
+	var p *approval.Policy
+	var err error
+	if o.Version > 0 {
+		p, err = b.Approval(ctx, o.Version)
+	} else {
+		p, err = b.LatestApproval(ctx)
+	}
 	if err != nil {
 		return models.ApprovalRules{}, err
 	}
-	c, err := b.calendarOf(ctx, org, org.Users[requesterID].TeamID)
+	c, err := b.calendarOf(ctx, org, org.Users[o.RequesterID].TeamID)
 	if err != nil {
 		return models.ApprovalRules{}, err
 	}
-	return b.approvalRules(p, chain, c, org)
+	return b.approvalRules(p, o.Chain, c, org)
 }
 
 // people is the organisation as approvals look at it. A snapshot serves many steps, and is turned once.

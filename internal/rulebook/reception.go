@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/policy"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -45,6 +46,15 @@ func (b *Book) compileReception(row models.PolicyVersion) (*policy.CompiledRecep
 	}
 	b.receptions.Add(row.Version, c)
 	return c, nil
+}
+
+// InspectionCalendar returns the calendar of the reception policy in force: months begin and end in its zone.
+func (b *Book) InspectionCalendar(ctx context.Context) (*calendar.Calendar, error) {
+	p, _, err := b.LatestReception(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return b.LatestCalendar(ctx, p.Document().Calendar)
 }
 
 // OfReception returns the rules of a reception that exists: the policy and calendar versions pinned when it began. What is

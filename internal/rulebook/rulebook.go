@@ -11,7 +11,9 @@ import (
 
 	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/calendar"
+	"github.com/mcrflow/mcrflow/internal/campaign"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -32,6 +34,8 @@ type Book struct {
 	policies   *lru.Cache[int, *policy.CompiledSLA]
 	approvals  *lru.Cache[int, *approval.Policy]
 	receptions *lru.Cache[int, *policy.CompiledReception]
+	surveys    *lru.Cache[int, *survey.Book]
+	campaigns  *lru.Cache[int, *campaign.Policy]
 	calendars  *lru.Cache[string, *calendar.Calendar]
 	turned     atomic.Pointer[turned]
 }
@@ -50,11 +54,22 @@ func New(source Source) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	surveys, err := lru.New[int, *survey.Book](kept)
+	if err != nil {
+		return nil, err
+	}
+	campaigns, err := lru.New[int, *campaign.Policy](kept)
+	if err != nil {
+		return nil, err
+	}
 	calendars, err := lru.New[string, *calendar.Calendar](kept)
 	if err != nil {
 		return nil, err
 	}
-	return &Book{source: source, policies: policies, approvals: approvals, receptions: receptions, calendars: calendars}, nil
+	return &Book{
+		source: source, policies: policies, approvals: approvals, receptions: receptions, surveys: surveys,
+		campaigns: campaigns, calendars: calendars,
+	}, nil
 }
 
 // SLA returns one version of the sla policy.

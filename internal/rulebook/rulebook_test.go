@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -172,6 +173,23 @@ func TestApproval_is_compiled_once_per_version(t *testing.T) {
 	}
 	require.Zero(t, s.reads.Load(), "what is known is not read again")
 	_, err = book.Approval(context.Background(), 9)
+	require.Equal(t, errs.NotFound, errs.CodeOf(err))
+}
+
+func TestForNewApproval_takes_what_is_in_force_or_the_version_that_the_order_names(t *testing.T) {
+	t.Parallel()
+	s, book := newShelf(t)
+	s.chains(t, "one")
+	s.chains(t, "two")
+	people := approval.Org{People: map[string]approval.Person{"ann": {ID: "ann", Active: true}}}
+	for version, want := range map[int]string{0: "two", 1: "one", 2: "two"} {
+		r, err := book.ForNewApproval(t.Context(), models.ApprovalOrder{Chain: "reception", Version: version}, org)
+		require.NoError(t, err)
+		steps, err := r.Chain.Preview(approval.Request{Requester: "ann"}, time.Unix(0, 0), people)
+		require.NoError(t, err)
+		require.Equal(t, want, steps[0].Step)
+	}
+	_, err := book.ForNewApproval(t.Context(), models.ApprovalOrder{Chain: "reception", Version: 9}, org)
 	require.Equal(t, errs.NotFound, errs.CodeOf(err))
 }
 

@@ -14,12 +14,17 @@ import (
 )
 
 // approvalScope is the row rule of approvals. With models.PermCaseReadAll everything is seen; otherwise a person sees those
-// in which they have a part (models.ApprovalState.ReadPrincipals), and a deputy sees what the person sees.
+// in which they have a part (models.ApprovalState.ReadPrincipals), and a deputy sees what the person sees, in some processes
+// only that of these.
 func approvalScope(a models.Actor) scope {
-	var sc scope
+	sc := scope{within: map[string][]string{}}
 	for _, p := range append([]models.Person{a.Person}, a.ActsFor...) {
-		sc.all = sc.all || p.May(models.PermCaseReadAll)
 		sc.principals = append(sc.principals, p.ID)
+		if len(p.Processes) > 0 && !slices.Contains(p.Processes, models.ApprovalProcess) {
+			sc.within[p.ID] = p.Processes
+			continue
+		}
+		sc.all = sc.all || p.May(models.PermCaseReadAll)
 	}
 	sc.principals = distinct(sc.principals)
 	return sc
@@ -29,7 +34,9 @@ func approvalScope(a models.Actor) scope {
 func (q *query) narrowApprovals(sc scope) {
 	if !sc.all {
 		q.add(` AND EXISTS (SELECT FROM approval_access v WHERE v.principal = ANY($%d) AND v.open = (a.outcome IS NULL)
-			AND v.created_at = a.created_at AND v.approval_id = a.id)`, sc.principals)
+			AND v.created_at = a.created_at AND v.approval_id = a.id`, sc.principals)
+		q.within(sc, "v.principal", "a")
+		q.add(`)`)
 	}
 }
 
@@ -136,7 +143,7 @@ func approvalList(sc scope, f models.ApprovalFilter, after string, n int) (*quer
 	}
 	q := &query{}
 	if !sc.all && f.SubjectID == "" && f.RequesterID == "" {
-		q.walkApprovals(sc.principals, f, at, id, n)
+		q.walkApprovals(sc, f, at, id, n)
 		return q, nil
 	}
 	q.add(approvalColumns + `true`)
@@ -150,7 +157,7 @@ func approvalList(sc scope, f models.ApprovalFilter, after string, n int) (*quer
 }
 
 // walkApprovals merges one walk per principal, over what is open and what is over.
-func (q *query) walkApprovals(principals []string, f models.ApprovalFilter, at, id string, n int) {
+func (q *query) walkApprovals(sc scope, f models.ApprovalFilter, at, id string, n int) {
 	open := []bool{true, false}
 	if f.Outcome != "" {
 		open = []bool{false}
@@ -159,12 +166,13 @@ func (q *query) walkApprovals(principals []string, f models.ApprovalFilter, at, 
 	}
 	q.add(approvalColumns+`a.id IN (
 	SELECT x.approval_id FROM (SELECT w.approval_id, w.created_at FROM unnest($%d::text[]) p(id) CROSS JOIN unnest($%d::boolean[]) o(open) CROSS JOIN LATERAL (
-		SELECT v.approval_id, v.created_at FROM approval_access v`, principals, open)
-	residual := f.Process != "" || f.Outcome != ""
+		SELECT v.approval_id, v.created_at FROM approval_access v`, sc.principals, open)
+	residual := f.Process != "" || f.Outcome != "" || len(sc.within) > 0
 	if residual {
 		q.add(` JOIN approvals a ON a.id = v.approval_id`)
 	}
 	q.add(` WHERE v.principal = p.id AND v.open = o.open`)
+	q.within(sc, "p.id", "a")
 	if at != "" {
 		q.add(` AND (v.created_at, v.approval_id) < ($%d::text::timestamptz, $%d)`, at, id)
 	}
@@ -190,6 +198,24 @@ func (s *Store) OpenApprovalsOf(ctx context.Context, userID string) ([]string, e
 	})
 	return ids, err
 }
+
+// LeaversWithTasks lists the inactive users who still have an open task of an approval or a reception: the processes were not
+// told of them, because the program died at that moment.
+func (s *Store) LeaversWithTasks(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := s.onConn(ctx, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, leaversWithTasks)
+		if err != nil {
+			return err
+		}
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return ids, err
+}
+
+const leaversWithTasks = `SELECT u.id FROM users u WHERE NOT u.active AND EXISTS (
+	SELECT FROM tasks t WHERE t.holder = u.id AND t.state = 'open' AND t.process IN ('approval', 'reception')) ORDER BY 1`
 
 const openApprovalsOf = `SELECT DISTINCT approval_id FROM tasks WHERE holder = $1 AND state = 'open' AND approval_id IS NOT NULL ORDER BY 1`
 

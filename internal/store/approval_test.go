@@ -211,7 +211,7 @@ func TestDeputyRules_are_those_of_everybody_that_are_not_over(t *testing.T) {
 		d, err := k.CreateDeputy(t.Context(), models.Deputy{
 			ID: id.New(id.Deputy), UserID: k.one.ID, DeputyID: k.two.ID, From: c.at, Until: c.at.Add(until), Processes: []string{models.ChainTransfer},
 			MaxAmount: most, CreatedBy: k.one.ID, CreatedAt: c.at,
-		})
+		}, nil)
 		require.NoError(t, err)
 		return d
 	}
@@ -236,6 +236,6 @@ func TestDeputyRules_are_those_of_everybody_that_are_not_over(t *testing.T) {
 
 	_, err = k.CreateDeputy(t.Context(), models.Deputy{
 		ID: id.New(id.Deputy), UserID: k.one.ID, DeputyID: k.two.ID, From: c.at, Until: c.at.Add(time.Hour), MaxAmount: ptr(int64(0)),
-	})
+	}, nil)
 	requireField(t, "max_amount", "invalid", err)
 }

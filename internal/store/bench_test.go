@@ -17,7 +17,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	addTeam(b, s, "led", &principal.ID)
 	_, err := s.CreateDeputy(b.Context(), models.Deputy{
 		ID: id.New(id.Deputy), UserID: principal.ID, DeputyID: u.ID, From: c.at, Until: c.at.Add(1000 * time.Hour), CreatedBy: u.ID,
-	})
+	}, nil)
 	require.NoError(b, err)
 	token := login(b, s, "agent1", "demo")
 	b.Run("cached", func(b *testing.B) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -58,10 +59,19 @@ func (q *query) add(text string, args ...any) {
 	fmt.Fprintf(&q.text, text, numbers...)
 }
 
-// scope is which rows somebody may see: all, or those in which one of the principals (users and teams) has a part.
+// scope is which rows somebody may see: all, or those in which one of the principals (users and teams) has a part. Of those
+// whose deputy the reader is in some processes only, within names these.
 type scope struct {
 	all        bool
 	principals []string
+	within     map[string][]string // by principal
+}
+
+// within leaves of some principals only the rows of the processes in which the reader acts for them.
+func (q *query) within(sc scope, principal, row string) {
+	for _, id := range slices.Sorted(maps.Keys(sc.within)) {
+		q.add(` AND (`+principal+` <> $%d OR `+row+`.process = ANY($%d))`, id, sc.within[id])
+	}
 }
 
 // scopeOf is the one rule of row visibility. With models.PermCaseReadAll everything is seen. Otherwise a person sees the
@@ -70,7 +80,7 @@ type scope struct {
 // supervise. A deputy sees what the person sees.
 func scopeOf(a models.Actor) scope {
 	var sc scope
-	for _, p := range append([]models.Person{a.Person}, a.ActsFor...) {
+	for _, p := range a.In(models.ComplaintProcess) {
 		sc.all = sc.all || p.May(models.PermCaseReadAll)
 		sc.principals = append(sc.principals, p.ID)
 		if p.TeamID != "" && p.May(models.PermCaseWork) {
@@ -140,7 +150,9 @@ func (q *query) filter(f models.CaseFilter) {
 
 // caseColumns is what a models.CaseRow is made of.
 const caseColumns = `SELECT c.state, c.subject, c.description, c.contact, c.occurred_at, c.external_ref, c.resolution, c.root_cause,
-	(SELECT coalesce(jsonb_agg(k.contact ORDER BY k.from_case_id, k.position), '[]') FROM case_contacts k WHERE k.case_id = c.id) AS contacts
+	(SELECT coalesce(jsonb_agg(k.contact ORDER BY k.from_case_id, k.position), '[]') FROM case_contacts k WHERE k.case_id = c.id) AS contacts,
+	(SELECT i.score FROM invitations i WHERE i.subject_id = c.id AND i.purpose IN ('case', 'recovery') AND i.score IS NOT NULL
+		ORDER BY i.answered_at DESC, i.id DESC LIMIT 1) AS satisfied
 FROM cases c WHERE `
 
 type storedCase struct {
@@ -153,13 +165,14 @@ type storedCase struct {
 	Resolution  string
 	RootCause   string
 	Contacts    []models.CaseContact
+	Satisfied   *int
 }
 
 func (c storedCase) row() models.CaseRow {
 	return models.CaseRow{
 		State:    c.State,
 		Record:   models.CaseRecord{Subject: c.Subject, Description: c.Description, Contact: c.Contact, OccurredAt: c.OccurredAt, ExternalRef: c.ExternalRef},
-		Contacts: c.Contacts, Resolution: c.Resolution, RootCause: c.RootCause,
+		Contacts: c.Contacts, Resolution: c.Resolution, RootCause: c.RootCause, Satisfied: c.Satisfied,
 	}
 }
 

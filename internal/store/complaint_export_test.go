@@ -10,7 +10,7 @@ func CaseListSQL(a models.Actor, f models.CaseFilter, after string, n int) (stri
 
 // TaskListSQL is the statement of a page of an inbox.
 func TaskListSQL(a models.Actor, f models.TaskFilter, after string, n int) (string, []any, error) {
-	q, err := boxes[f.Box].list(a.ID, whoseBox(a, f.Box), f, after, n)
+	q, err := boxes[f.Box].list(inboxOf(a, f.Box), f, after, n)
 	if err != nil {
 		return "", nil, err
 	}

@@ -101,7 +101,7 @@ func isRecorded(err error) bool {
 }
 
 // objectKeys are the primary keys of what processes are about.
-var objectKeys = []string{"cases_pkey", "approvals_pkey", "receptions_pkey"}
+var objectKeys = []string{"cases_pkey", "approvals_pkey", "receptions_pkey", "follow_ups_pkey", "campaigns_pkey"}
 
 // writer writes steps in one transaction. It speaks to the server in pipelines, so that a step costs as few round trips
 // as it has decisions: lock, (check people,) write and commit.

@@ -172,13 +172,31 @@ func (s *Store) Deputy(ctx context.Context, id string) (models.Deputy, error) {
 	return find[models.Deputy](ctx, s.db, id)
 }
 
-// CreateDeputy stores a new rule, or returns the stored one when the id exists already. Errors: invalid when a user is
-// unknown or is their own deputy (field deputy_id), or the window ends before it begins (field until).
-func (s *Store) CreateDeputy(ctx context.Context, d models.Deputy) (models.Deputy, error) {
+// CreateDeputy stores a new rule, or returns the stored one when the id exists already. fits, unless nil, judges it beside the
+// others that are not over, of whomever; no other rule is made meanwhile, because two that fit alone may not fit together.
+// Errors: those of fits; invalid when a user is unknown or is their own deputy (field deputy_id), or the window ends before it
+// begins (field until).
+func (s *Store) CreateDeputy(ctx context.Context, d models.Deputy, fits func(others []models.Deputy) error) (models.Deputy, error) {
 	if d.Processes == nil {
 		d.Processes = []string{}
 	}
-	d, err := create(ctx, s.db, d, d.ID)
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		if fits != nil {
+			if err := hold(tx, "deputies"); err != nil {
+				return err
+			}
+			others, err := all[models.Deputy](tx).Where("valid_until > ? AND id <> ?", s.now(), d.ID).Order("id").Find(ctx)
+			if err != nil {
+				return err
+			}
+			if err := fits(others); err != nil {
+				return err
+			}
+		}
+		var err error
+		d, err = create(ctx, tx, d, d.ID)
+		return err
+	})
 	s.forget()
 	return d, err
 }

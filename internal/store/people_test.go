@@ -243,19 +243,19 @@ func TestDeputy_rules_are_checked(t *testing.T) {
 
 	spoilt := good
 	spoilt.Until = from
-	_, err := s.CreateDeputy(t.Context(), spoilt)
+	_, err := s.CreateDeputy(t.Context(), spoilt, nil)
 	requireField(t, "until", "invalid", err)
 	spoilt = good
 	spoilt.DeputyID = a.ID
-	_, err = s.CreateDeputy(t.Context(), spoilt)
+	_, err = s.CreateDeputy(t.Context(), spoilt, nil)
 	requireField(t, "deputy_id", "invalid", err)
 	spoilt.DeputyID = id.New(id.User)
-	_, err = s.CreateDeputy(t.Context(), spoilt)
+	_, err = s.CreateDeputy(t.Context(), spoilt, nil)
 	requireField(t, "deputy_id", "unknown", err)
 
-	made, err := s.CreateDeputy(t.Context(), good)
+	made, err := s.CreateDeputy(t.Context(), good, nil)
 	require.NoError(t, err)
-	again, err := s.CreateDeputy(t.Context(), good)
+	again, err := s.CreateDeputy(t.Context(), good, nil)
 	require.NoError(t, err)
 	require.Equal(t, made, again)
 	for user, want := range map[string]int{a.ID: 1, b.ID: 0, "": 1} {

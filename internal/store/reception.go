@@ -16,7 +16,7 @@ import (
 // those in which they have a part (models.ReceptionState.Involved), and a deputy sees what the person sees.
 func receptionScope(a models.Actor) scope {
 	var sc scope
-	for _, p := range append([]models.Person{a.Person}, a.ActsFor...) {
+	for _, p := range a.In(models.ReceptionProcess) {
 		sc.all = sc.all || p.May(models.PermReceptionReadAll)
 		sc.principals = append(sc.principals, p.ID)
 	}

@@ -196,12 +196,12 @@ const authenticate = `
 SELECT u.id, u.username, u.display_name, u.email, u.locale, u.time_zone, u.roles, u.team_id, u.manager_id, u.active, u.version,
 	u.created_at, u.updated_at, t.id AS token_id, t.expires_at,
 	(SELECT json_agg(s.id ORDER BY s.id) FROM teams s WHERE s.supervisor_id = u.id) AS supervises,
-	(SELECT json_agg(json_build_object('id', p.id, 'team_id', p.team_id, 'roles', p.roles, 'supervises',
+	(SELECT json_agg(json_build_object('id', p.id, 'team_id', p.team_id, 'roles', p.roles, 'processes', r.processes, 'supervises',
 			(SELECT json_agg(s.id ORDER BY s.id) FROM teams s WHERE s.supervisor_id = p.id)) ORDER BY p.id)
-		FROM users p WHERE p.active AND p.id IN (
-			SELECT d.user_id FROM deputies d
-			WHERE d.deputy_id = u.id AND d.valid_from <= @now AND d.valid_until > @now
-				AND (d.processes = '[]' OR d.processes @> to_jsonb(CAST(@process AS text))))) AS acts_for
+		FROM users p JOIN (
+			SELECT d.user_id, CASE WHEN bool_and(d.processes <> '[]') THEN jsonb_path_query_array(jsonb_agg(d.processes ORDER BY d.id), '$[*][*]') END AS processes
+			FROM deputies d WHERE d.deputy_id = u.id AND d.valid_from <= @now AND d.valid_until > @now GROUP BY d.user_id) r ON r.user_id = p.id
+		WHERE p.active) AS acts_for
 FROM tokens t JOIN users u ON u.id = t.user_id
 WHERE t.hash = @hash AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > @now) AND u.active`
 
@@ -216,7 +216,7 @@ type caller struct {
 
 // Authenticate finds who holds the token: unauthenticated when it is unknown, expired or revoked, or its user inactive.
 // The answer may be one second old, except for what this process itself has changed. A deputy acts for those whose rule
-// is in force now and names the complaint process or none, never for those for whom these are deputies in turn.
+// is in force now, in the processes that it names, never for those for whom these are deputies in turn.
 func (s *Store) Authenticate(ctx context.Context, token string) (models.Principal, error) {
 	hash, ok := auth.HashSecret(token)
 	if !ok {
@@ -228,9 +228,7 @@ func (s *Store) Authenticate(ctx context.Context, token string) (models.Principa
 	}
 	began := s.cache.generation.Load()
 	var rows []caller
-	err := s.db.WithContext(ctx).Raw(authenticate, map[string]any{
-		"hash": hash[:], "now": now, "process": models.ComplaintProcess,
-	}).Scan(&rows).Error
+	err := s.db.WithContext(ctx).Raw(authenticate, map[string]any{"hash": hash[:], "now": now}).Scan(&rows).Error
 	if err != nil {
 		return models.Principal{}, mapped(err)
 	}

@@ -285,7 +285,7 @@ func TestActor_knows_teams_and_those_for_whom_they_are_a_deputy_now(t *testing.T
 		_, err := s.CreateDeputy(t.Context(), models.Deputy{
 			ID: id.New(id.Deputy), UserID: p.ID, DeputyID: u.ID, Processes: processes,
 			From: c.at.Add(from), Until: c.at.Add(until), CreatedBy: p.ID,
-		})
+		}, nil)
 		require.NoError(t, err)
 		return p
 	}
@@ -294,18 +294,18 @@ func TestActor_knows_teams_and_those_for_whom_they_are_a_deputy_now(t *testing.T
 	complaint := add("complaint", -time.Hour, time.Hour, "reception", "complaint")
 	add("past", -time.Hour, 0)
 	add("future", time.Second, time.Hour)
-	add("reception", 0, time.Hour, "reception")
+	reception := add("reception", 0, time.Hour, "reception")
 	gone := add("gone", 0, time.Hour)
 	require.NoError(t, s.DB().Exec("UPDATE users SET active = false WHERE id = ?", gone.ID).Error)
 	// A second rule for the same person, and a deputy of a deputy.
 	_, err := s.CreateDeputy(t.Context(), models.Deputy{
 		ID: id.New(id.Deputy), UserID: now.ID, DeputyID: u.ID, From: c.at.Add(-time.Hour), Until: c.at.Add(time.Hour), CreatedBy: now.ID,
-	})
+	}, nil)
 	require.NoError(t, err)
 	far := addUser(t, s, "far")
 	_, err = s.CreateDeputy(t.Context(), models.Deputy{
 		ID: id.New(id.Deputy), UserID: far.ID, DeputyID: now.ID, From: c.at, Until: c.at.Add(time.Hour), CreatedBy: far.ID,
-	})
+	}, nil)
 	require.NoError(t, err)
 
 	p, err := s.Authenticate(t.Context(), token)
@@ -314,9 +314,19 @@ func TestActor_knows_teams_and_those_for_whom_they_are_a_deputy_now(t *testing.T
 		Person: models.Person{ID: u.ID, Roles: u.Roles, Supervises: []string{own.ID}},
 		ActsFor: []models.Person{
 			{ID: now.ID, Roles: now.Roles, Supervises: []string{led.ID}},
-			{ID: complaint.ID, Roles: complaint.Roles},
+			{ID: complaint.ID, Roles: complaint.Roles, Processes: []string{"reception", "complaint"}},
+			{ID: reception.ID, Roles: reception.Roles, Processes: []string{"reception"}},
 		},
-	}, p.Actor)
+	}, p.Actor, "a second rule that names no process makes it all of them")
+	ids := func(process string) (ids []string) {
+		for _, person := range p.Actor.In(process) {
+			ids = append(ids, person.ID)
+		}
+		return ids
+	}
+	require.Equal(t, []string{u.ID, now.ID, complaint.ID, reception.ID}, ids("reception"))
+	require.Equal(t, []string{u.ID, now.ID, complaint.ID}, ids("complaint"))
+	require.Equal(t, []string{u.ID, now.ID}, ids("approval"))
 }
 
 func TestPurge_removes_what_nobody_can_need(t *testing.T) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -39,10 +40,13 @@ func (t storedTask) row() models.TaskRow {
 // taskColumns is what a models.TaskRow is made of; t is the task. The name of the subject is looked up where its process
 // keeps it. The state is that of the process that the task belongs to: of an approval's task it is not the case's.
 const taskColumns = `SELECT t.id, t.kind, t.process, t.subject_id, t.user_id, t.team_id, t.done_by, t.created_at,
-	nullif(t.due_at, 'infinity') AS due_at, t.done_at, t.why, t.state, coalesce(c.number, r.number, a.state ->> 'number', '') AS number,
-	coalesce(c.subject, r.purpose, '') AS subject, CASE WHEN t.approval_id IS NULL THEN c.state END AS "case", a.state AS approval,
+	nullif(t.due_at, 'infinity') AS due_at, t.done_at, t.why, t.state, coalesce(c.number, r.number, a.state ->> 'number', to_char(i.month, 'YYYY-MM'),
+		(SELECT f.state ->> 'number' FROM follow_ups f WHERE f.id = t.subject_id),
+		(SELECT m.number FROM invitations v JOIN campaigns m ON m.id = v.subject_id WHERE v.id = t.subject_id), '') AS number,
+	coalesce(c.subject, r.purpose, (SELECT v.name FROM invitations v WHERE v.id = t.subject_id), '') AS subject, CASE WHEN t.approval_id IS NULL THEN c.state END AS "case", a.state AS approval,
 	CASE WHEN t.approval_id IS NULL THEN r.state END AS reception
-FROM tasks t LEFT JOIN cases c ON c.id = t.subject_id LEFT JOIN receptions r ON r.id = t.subject_id LEFT JOIN approvals a ON a.id = t.approval_id `
+FROM tasks t LEFT JOIN cases c ON c.id = t.subject_id LEFT JOIN receptions r ON r.id = t.subject_id LEFT JOIN approvals a ON a.id = t.approval_id
+	LEFT JOIN inspections i ON i.id = t.subject_id `
 
 // box is how an inbox is read: one walk of an index per person or team, in the order of a time.
 type box struct {
@@ -75,12 +79,12 @@ func (s *Store) Tasks(ctx context.Context, actor models.Actor, f models.TaskFilt
 	if !ok {
 		return []models.TaskRow{}, "", nil
 	}
-	whose := whoseBox(actor, f.Box)
-	if err := b.count(actor.ID, whose, f).estimate(ctx, s, p); err != nil {
+	in := inboxOf(actor, f.Box)
+	if err := b.count(in, f).estimate(ctx, s, p); err != nil {
 		return nil, "", err
 	}
 	limit := limitOf(p)
-	q, err := b.list(actor.ID, whose, f, after, limit+1)
+	q, err := b.list(in, f, after, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -100,26 +104,36 @@ func (s *Store) Tasks(ctx context.Context, actor models.Actor, f models.TaskFilt
 	return rows, encodeCursor(placeOf(b.key(last)) + "|" + last.ID), nil
 }
 
-// whoseBox lists the users and teams whose tasks are in the actor's box.
-func whoseBox(a models.Actor, b models.TaskBox) []string {
-	if b == models.BoxTodo {
-		return inboxesOf(a)
-	}
-	return []string{a.ID}
+// inbox is whose tasks are in somebody's box, users and teams: the principals of its scope.
+type inbox struct {
+	scope
+	self string
 }
 
-// inboxesOf lists the users and teams whose open tasks the actor may do: their own, their team's, and the same of those
-// whose deputy they are.
-func inboxesOf(a models.Actor) []string {
-	var ids []string
-	for _, p := range append([]models.Person{a.Person}, a.ActsFor...) {
-		ids = append(ids, p.ID)
-		if p.TeamID != "" && p.May(models.PermCaseWork) {
-			ids = append(ids, p.TeamID)
-		}
+// inboxOf is the inbox of a box. Open are also the tasks of the actor's team, and the same of those whose deputy they are.
+func inboxOf(a models.Actor, b models.TaskBox) inbox {
+	in := inbox{self: a.ID}
+	if b != models.BoxTodo {
+		in.principals = []string{a.ID}
+		return in
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	in.within = map[string][]string{}
+	whole := map[string]bool{}
+	for _, p := range append([]models.Person{a.Person}, a.ActsFor...) {
+		holders := []string{p.ID}
+		if p.TeamID != "" && p.May(models.PermCaseWork) {
+			holders = append(holders, p.TeamID)
+		}
+		for _, h := range holders {
+			in.within[h] = append(in.within[h], p.Processes...)
+			whole[h] = whole[h] || len(p.Processes) == 0
+		}
+		in.principals = append(in.principals, holders...)
+	}
+	maps.DeleteFunc(in.within, func(h string, _ []string) bool { return whole[h] })
+	slices.Sort(in.principals)
+	in.principals = slices.Compact(in.principals)
+	return in
 }
 
 const never = "infinity"
@@ -132,21 +146,25 @@ func placeOf(t *time.Time) string {
 }
 
 // count is a statement that finds what all pages together show; only the planner reads it.
-func (b box) count(self string, whose []string, f models.TaskFilter) *query {
+func (b box) count(in inbox, f models.TaskFilter) *query {
 	q := &query{}
-	q.add(`SELECT FROM tasks k WHERE k.state = '`+string(b.state)+`' AND k.`+b.column+` = ANY($%d)`, whose)
-	q.filterTasks(self, whose, f)
+	q.add(`SELECT FROM tasks k WHERE k.state = '`+string(b.state)+`' AND k.`+b.column+` = ANY($%d)`, in.principals)
+	q.filterTasks(in, f)
 	return q
 }
 
-// filterTasks limits the tasks k to those that the filter asks for and that self, beside whose own tasks are those of others,
-// may settle.
-func (q *query) filterTasks(self string, whose []string, f models.TaskFilter) {
-	if len(whose) > 1 {
-		q.add(` AND (k.approval_id IS NULL OR k.holder = $%d)`, self)
+// filterTasks limits the tasks k to those that the filter asks for and that the reader, beside whose own tasks are those of
+// others, may settle.
+func (q *query) filterTasks(in inbox, f models.TaskFilter) {
+	if len(in.principals) > 1 {
+		q.add(` AND (k.approval_id IS NULL OR k.holder = $%d)`, in.self)
 	}
+	q.within(in.scope, "k.holder", "k")
 	if f.Process != "" {
 		q.add(` AND k.process = $%d`, f.Process)
+	}
+	if f.SubjectID != "" {
+		q.add(` AND k.subject_id = $%d`, f.SubjectID)
 	}
 	if f.DueBefore != nil {
 		q.add(` AND k.due_at < $%d`, *f.DueBefore)
@@ -154,7 +172,7 @@ func (q *query) filterTasks(self string, whose []string, f models.TaskFilter) {
 }
 
 // list is the statement of a page.
-func (b box) list(self string, whose []string, f models.TaskFilter, after string, n int) (*query, error) {
+func (b box) list(in inbox, f models.TaskFilter, after string, n int) (*query, error) {
 	direction, beyond := "", ">"
 	if b.newest {
 		direction, beyond = " DESC", "<"
@@ -165,8 +183,8 @@ func (b box) list(self string, whose []string, f models.TaskFilter, after string
 	q := &query{}
 	q.add(taskColumns+`WHERE t.id IN (
 	SELECT x.id FROM (SELECT w.id, w.`+b.time+` FROM unnest($%d::text[]) p(id) CROSS JOIN LATERAL (
-		SELECT k.id, k.`+b.time+` FROM tasks k WHERE k.state = '`+string(b.state)+`' AND k.`+b.column+` = p.id`, whose)
-	q.filterTasks(self, whose, f)
+		SELECT k.id, k.`+b.time+` FROM tasks k WHERE k.state = '`+string(b.state)+`' AND k.`+b.column+` = p.id`, in.principals)
+	q.filterTasks(in, f)
 	if after != "" {
 		at, id, err := place(after)
 		if err != nil {
@@ -195,8 +213,10 @@ func place(cursor string) (at, id string, err error) {
 // began its process, and who may see its case or reception; of an approval, who may see that.
 func (s *Store) Task(ctx context.Context, actor models.Actor, id string) (models.TaskRow, error) {
 	var q query
-	q.add(taskColumns+`WHERE t.id = $%d AND (t.holder = ANY($%d) OR t.done_by = $%d OR t.started_by = $%d OR (t.approval_id IS NULL AND c.id IS NOT NULL`,
-		id, inboxesOf(actor), actor.ID, actor.ID)
+	in := inboxOf(actor, models.BoxTodo)
+	q.add(taskColumns+`WHERE t.id = $%d AND (t.done_by = $%d OR t.started_by = $%d OR (t.holder = ANY($%d)`, id, actor.ID, actor.ID, in.principals)
+	q.within(in.scope, "t.holder", "t")
+	q.add(`) OR (t.approval_id IS NULL AND c.id IS NOT NULL`)
 	q.narrow(scopeOf(actor))
 	q.add(`) OR (t.approval_id IS NULL AND r.id IS NOT NULL`)
 	q.narrowReceptions(receptionScope(actor))

@@ -53,6 +53,13 @@ func TestInbox_holds_what_waits_for_me_my_team_and_those_whose_deputy_I_am_by_du
 	deputy := actor(d.two)
 	deputy.ActsFor = []models.Person{actor(d.away).Person, actor(d.one).Person}
 	require.Equal(t, []string{early.ID, same.ID, ofTeam.ID, late.ID, never1.ID, never2.ID, ofAway.ID, ofOther.ID}, d.inbox(t, deputy, todo))
+	deputy.ActsFor[0].Processes = []string{models.ReceptionProcess}
+	deputy.ActsFor[1].Processes = []string{models.ReceptionProcess, models.ComplaintProcess}
+	require.Equal(t, []string{early.ID, same.ID, ofTeam.ID, late.ID, never1.ID, never2.ID}, d.inbox(t, deputy, todo), "of one whose deputy they are in other processes, nothing")
+	_, err := d.Task(t.Context(), deputy, ofAway.ID)
+	requireCode(t, errs.NotFound, err)
+	_, err = d.Task(t.Context(), deputy, late.ID)
+	require.NoError(t, err)
 
 	todo.DueBefore = ptr(start.Add(3 * time.Hour))
 	require.Equal(t, []string{early.ID, same.ID, ofTeam.ID}, d.inbox(t, actor(d.one), todo))

@@ -39,8 +39,9 @@ const verifyBatch = 200
 //     is counted by.
 //   - access.missing, access.surplus: exactly those see a case who have a part in it.
 //   - approval.…: see verifyApprovals; reception.…: see verifyReceptions.
+//   - inspection.tasks: the open tasks of a report are those of its reviewers until it is signed off, and none then.
 //   - notifications.unique: nobody was told the same fact twice.
-//   - budget.…, booking.…: see holdingSweeps.
+//   - budget.…, booking.…: see holdingSweeps; campaign.…: see campaignSweeps.
 func (s *Store) Verify(ctx context.Context, rulesFor func(context.Context, *models.CaseState) (sla.Rules, error), report func(Finding) error) error {
 	v := &verifier{rulesFor: rulesFor, report: report}
 	return s.onConn(ctx, func(conn *pgx.Conn) error {
@@ -65,7 +66,7 @@ func (s *Store) Verify(ctx context.Context, rulesFor func(context.Context, *mode
 		if err := v.verifyReceptions(ctx, conn); err != nil {
 			return err
 		}
-		for _, sweep := range append([]string{surplusAccess, surplusApprovalAccess, surplusReceptionAccess, doubleNotifications}, holdingSweeps...) {
+		for _, sweep := range slices.Concat([]string{surplusAccess, surplusApprovalAccess, surplusReceptionAccess, inspectionTasks, doubleNotifications}, holdingSweeps, campaignSweeps) {
 			if err := v.sweep(ctx, conn, sweep); err != nil {
 				return err
 			}

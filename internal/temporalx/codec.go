@@ -3,7 +3,9 @@ package temporalx
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -23,6 +25,7 @@ const (
 type Keyring struct {
 	active string
 	seal   map[string]cipher.AEAD
+	keys   [][]byte // in their order
 }
 
 // ParseKeyring reads `id:base64,id:base64`: 32-byte keys with an id each, the active one first. To rotate, put a new key
@@ -51,6 +54,7 @@ func ParseKeyring(text string) (*Keyring, error) {
 		if k.active == "" {
 			k.active = id
 		}
+		k.keys = append(k.keys, key)
 	}
 	return k, nil
 }
@@ -80,6 +84,19 @@ func (k *Keyring) Open(sealed []byte) ([]byte, error) {
 		return nil, errors.New("sealed secret without key id")
 	}
 	return k.decrypt(id, []byte(rest), []byte(id))
+}
+
+// Derive returns a key of 32 bytes for another purpose from each of the keys, in their order (HKDF with SHA-256): who knows
+// one of them knows neither the key behind it nor that of another purpose.
+func (k *Keyring) Derive(purpose string) ([][]byte, error) {
+	derived := make([][]byte, len(k.keys))
+	for i, key := range k.keys {
+		var err error
+		if derived[i], err = hkdf.Key(sha256.New, key, nil, "mcrflow: "+purpose, 32); err != nil {
+			return nil, err
+		}
+	}
+	return derived, nil
 }
 
 func (k *Keyring) encrypt(plain, extra []byte) ([]byte, error) {

@@ -2,6 +2,7 @@ package temporalx_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -156,6 +157,24 @@ func TestKeyring_seals_secrets(t *testing.T) {
 	require.Error(t, err)
 	_, err = ring(t, newKey(t, "2026")).Open(sealed)
 	require.ErrorContains(t, err, "2025")
+}
+
+func TestKeyring_derives_a_key_for_each_purpose_from_each_key(t *testing.T) {
+	t.Parallel()
+	one, two := newKey(t, "k1"), newKey(t, "k2")
+	derive := func(text, purpose string) [][]byte {
+		keys, err := ring(t, text).Derive(purpose)
+		require.NoError(t, err)
+		return keys
+	}
+	keys := derive(two+","+one, "links")
+	require.Len(t, keys, 2)
+	require.Len(t, keys[0], 32)
+	require.Equal(t, keys, derive(two+","+one, "links"), "the same at each start")
+	require.Equal(t, derive(one, "links")[0], keys[1], "the active one first")
+	require.NotEqual(t, keys[0], keys[1])
+	require.NotEqual(t, keys[0], derive(two, "other")[0])
+	require.NotContains(t, two, base64.StdEncoding.EncodeToString(keys[0]))
 }
 
 func TestDataConverter_compresses_before_it_seals(t *testing.T) {

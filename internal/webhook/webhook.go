@@ -26,24 +26,34 @@ type Poster struct {
 	now    func() time.Time
 }
 
-// NewPoster returns a poster that follows no redirect and connects to no link-local address, where clouds keep the
-// credentials of their machines: the address is checked after its name was looked up.
-func NewPoster(now func() time.Time) *Poster {
-	dialer := &net.Dialer{Timeout: within, Control: refuseLinkLocal}
-	return &Poster{now: now, client: &http.Client{
+// NewPoster returns a poster on a client of NewClient.
+func NewPoster(now func() time.Time) *Poster { return &Poster{now: now, client: NewClient()} }
+
+// NewClient returns a client for addresses that people have set: it follows no redirect and connects as Control allows.
+func NewClient() *http.Client {
+	dialer := &net.Dialer{Timeout: within, Control: Control}
+	return &http.Client{
 		Timeout:       within,
-		Transport:     &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute},
+		Transport:     &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
 }
 
-func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
+// ErrForbidden is the error of an address that must not be called.
+var ErrForbidden = errors.New("the endpoint's address must not be called")
+
+// metadata is where one cloud keeps the credentials of its machines outside the link-local range.
+var metadata = net.ParseIP("fd00:ec2::254")
+
+// Control is the net.Dialer.Control of all that calls addresses which people have set: it refuses link-local addresses,
+// where clouds keep the credentials of their machines. The address is checked after its name was looked up.
+func Control(_, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return err
 	}
-	if ip := net.ParseIP(host); ip == nil || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() {
-		return errors.New("the endpoint's address must not be called")
+	if ip := net.ParseIP(host); ip == nil || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip.Equal(metadata) {
+		return ErrForbidden
 	}
 	return nil
 }

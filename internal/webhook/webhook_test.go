@@ -85,7 +85,7 @@ func TestPost_calls_no_link_local_address(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
 		"http://169.254.169.254/latest/meta-data/", "http://[fe80::1]/", "http://[::ffff:169.254.169.254]/", "http://[fe80::1%25lo]/",
-		"http://0.0.0.0/", "http://[::]/", "http://224.0.0.1/",
+		"http://0.0.0.0/", "http://[::]/", "http://224.0.0.1/", "http://[fd00:ec2::254]/",
 	} {
 		err := poster().Post(context.Background(), url, []byte("s"), "msg_1", nil)
 		require.ErrorContains(t, err, "must not be called", url)

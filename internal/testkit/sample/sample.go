@@ -11,7 +11,9 @@ import (
 
 	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/calendar"
+	"github.com/mcrflow/mcrflow/internal/campaign"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 	"github.com/mcrflow/mcrflow/policies"
 )
@@ -112,8 +114,18 @@ func Source(tb testing.TB) Shelf {
 	if len(faults) > 0 {
 		tb.Fatal("the shipped approval policy:", faults)
 	}
+	asks, faults := campaign.ParsePolicy(document(tb, "campaign/default.yaml"))
+	if len(faults) > 0 {
+		tb.Fatal("the shipped campaign policy:", faults)
+	}
+	surveys, faults := survey.Parse(document(tb, "survey/default.yaml"))
+	if len(faults) > 0 {
+		tb.Fatal("the shipped survey policy:", faults)
+	}
 	return Shelf{
-		policies: map[string][]byte{policy.KindSLA: body(SLA(tb)), approval.Kind: body(chains)},
+		policies: map[string][]byte{
+			policy.KindSLA: body(SLA(tb)), approval.Kind: body(chains), campaign.Kind: body(asks), survey.Kind: body(surveys),
+		},
 		calendar: body(Calendar(tb, "cn")),
 	}
 }

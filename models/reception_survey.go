@@ -1,0 +1,50 @@
+package models
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mcrflow/mcrflow/internal/id"
+)
+
+// ReceptionSurveyedBy is the event of what a follow-up tells a reception; false when it is nothing to record.
+func ReceptionSurveyedBy(f FollowUpFact) (ReceptionEvent, bool) {
+	if f.Status != FollowUpAnswered || f.Score == nil || *f.Score < 1 || *f.Score > 5 {
+		return ReceptionEvent{}, false
+	}
+	return ReceptionEvent{Action: ReceptionSurveyed, Data: raw(ReceptionOpinion{Score: *f.Score})}, true
+}
+
+// SurveyPlans are the visitors to ask how it was, right after the visit: those who can be reached, by what the plan
+// says of them or by what is known of the client's contact of that name. They are derived from what is stored, so that
+// each is planned once.
+func (s *ReceptionState) SurveyPlans(plan ReceptionPlan, client Client, contacts []Contact) []FollowUpPlan {
+	if !slices.Contains(afterVisit, s.Status) {
+		return nil
+	}
+	var plans []FollowUpPlan
+	for i, v := range plan.Visitors {
+		who := Recipient{Name: v.Name, Email: v.Email, Phone: v.Phone}
+		if n := slices.IndexFunc(contacts, func(c Contact) bool { return strings.EqualFold(c.Name, v.Name) }); n >= 0 {
+			c := contacts[n]
+			who.ContactID, who.Locale, who.TimeZone = c.ID, c.Locale, c.TimeZone
+			if who.Email == "" && who.Phone == "" {
+				who.Email, who.Phone = c.Email, c.Phone
+			}
+		}
+		if who.Email == "" && who.Phone == "" {
+			continue
+		}
+		p := FollowUpPlan{
+			InvitationID: id.DeriveAt(id.Invitation, s.ID, "visitor/"+strconv.Itoa(i), s.CreatedAt), Purpose: PurposeReception,
+			SubjectID: s.ID, Number: s.Number, Process: ReceptionProcess, Parent: ReceptionWorkflowID(s.ID), ClientID: s.ClientID,
+			ClientClass: client.Class, AccountManagerID: s.AccountManagerID, AccountableID: s.ReceptionistID, Recipient: who,
+		}
+		if p.AccountableID == "" {
+			p.AccountableID = s.RequesterID
+		}
+		plans = append(plans, p)
+	}
+	return plans
+}
