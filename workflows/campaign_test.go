@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,6 +90,7 @@ type stage struct {
 	env      *testsuite.TestWorkflowEnvironment
 	store    *board
 	plans    *timetable
+	mu       sync.Mutex // signals are told on goroutines of their own
 	runs     []models.CampaignRunInput
 	changed  int      // how often a run was told to look
 	released []string // firings
@@ -114,6 +116,8 @@ func onStage(t *testing.T) *stage {
 		return err
 	}).Maybe()
 	s.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, "", models.CampaignFiringDone, mock.Anything).Return(func(_, workflowID, _, _ string, _ any) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.released = append(s.released, workflowID)
 		return nil
 	}).Maybe()

@@ -117,7 +117,9 @@ func inquire(t *testing.T) *inquiry {
 	q.env.RegisterActivity(&activities.FollowUp{Store: q.store, Rules: shipped(t), Questions: activities.Questions{Links: tokens{}}})
 	q.env.OnActivity((*activities.FollowUp)(nil).Ask, mock.Anything, mock.Anything).Return(
 		func(_ context.Context, in models.AskFollowUp) (models.FollowUpSentData, error) {
+			q.mu.Lock()
 			q.asks = append(q.asks, in)
+			q.mu.Unlock()
 			sent := models.FollowUpSentData{Wave: in.Wave, Channel: in.Channel, Result: models.SendTaken}
 			var err error
 			if q.send != nil {
@@ -127,6 +129,8 @@ func inquire(t *testing.T) *inquiry {
 		}).Maybe()
 	q.env.OnSignalExternalWorkflow(mock.Anything, asker, "", models.FollowUpTold, mock.Anything).Return(
 		func(_, _, _, _ string, arg any) error {
+			q.mu.Lock()
+			defer q.mu.Unlock()
 			q.told = append(q.told, arg.(models.FollowUpFact).Status)
 			return nil
 		}).Maybe()
@@ -206,7 +210,11 @@ func TestFollowUp(t *testing.T) {
 		t.Parallel()
 		q := inquire(t)
 		q.store.lost = 2
-		q.env.RegisterDelayedCallback(func() { q.store.lost = 3 }, 5*time.Hour)
+		q.env.RegisterDelayedCallback(func() {
+			q.store.mu.Lock()
+			defer q.store.mu.Unlock()
+			q.store.lost = 3
+		}, 5*time.Hour)
 		done := q.answers(6*time.Hour, 1, false)
 		require.Equal(t, models.FollowUpAnswered, q.run(followUpPlan(models.PurposeReception)))
 		require.Empty(t, q.code(done))

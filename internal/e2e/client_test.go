@@ -253,8 +253,9 @@ type problem struct {
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 	Errors []struct {
-		Field string `json:"field"`
-		Code  string `json:"code"`
+		Field   string `json:"field"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
 	} `json:"errors"`
 }
 

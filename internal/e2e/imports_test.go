@@ -19,7 +19,7 @@ const module = "github.com/mcrflow/mcrflow/"
 var ours = map[string][]string{
 	"models":             {"internal/approval", "internal/calendar", "internal/campaign", "internal/errs", "internal/id", "internal/policy", "internal/sla", "internal/survey"},
 	"workflows":          {"activities", "models", "internal/errs", "internal/wf"},
-	"activities":         {"models", "internal/calendar", "internal/channel", "internal/errs", "internal/ical", "internal/mail"},
+	"activities":         {"models", "internal/calendar", "internal/campaign", "internal/channel", "internal/errs", "internal/ical", "internal/mail", "internal/survey"},
 	"worker":             {"activities", "models", "workflows", "internal/reqctx", "internal/temporalx"},
 	"api":                {"models", "internal/approval", "internal/calendar", "internal/channel", "internal/campaign", "internal/errs", "internal/i18n", "internal/ical", "internal/id", "internal/policy", "internal/reqctx", "internal/rulebook", "internal/sla", "internal/survey"},
 	"api/apitest":        {"api"},

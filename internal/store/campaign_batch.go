@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/mcrflow/mcrflow/internal/campaign"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -248,6 +249,7 @@ const writeDecisions = `UPDATE campaign_recipients r SET state = d.state, reason
 func (c *claim) write(rows []models.RecipientRow, decided map[string]models.BatchDecision) {
 	var changes []decidedRow
 	var invitations []*models.SurveyInvitation
+	var uncalled []string
 	first := true
 	for _, r := range rows {
 		d := decided[r.ID]
@@ -265,9 +267,21 @@ func (c *claim) write(rows []models.RecipientRow, decided map[string]models.Batc
 			invitations, change.InvitationID = append(invitations, d.Invitation), &d.Invitation.ID
 		}
 		changes = append(changes, change)
+		if d.Expired && r.Channel == campaign.ByPhone {
+			uncalled = append(uncalled, r.InvitationID)
+		}
 	}
 	c.writer.batch.Queue(writeDecisions, jsonText(changes), c.batch)
 	c.campaignInvitations(invitations)
+	c.cancelCalls(uncalled, c.now)
+}
+
+// cancelCalls queues the end of the tasks to ask by phone that nobody has done in time.
+func (w *writer) cancelCalls(invitations []string, at time.Time) {
+	if len(invitations) > 0 {
+		w.batch.Queue(`UPDATE tasks SET state = 'cancelled', done_by = $3, done_at = $2 WHERE subject_id = ANY($1) AND state = 'open' AND kind = $4`,
+			invitations, at, models.System, models.TaskSurveyCall)
+	}
 }
 
 // invitedRow is a new invitation of a campaign.

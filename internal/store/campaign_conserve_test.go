@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mcrflow/mcrflow/internal/campaign"
+	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -161,4 +162,30 @@ func (d *drive) sendSome(t *testing.T, rnd *rand.Rand, run, batch string, at tim
 		}
 	}
 	return false, nil
+}
+
+func TestCalls_that_nobody_made_end_with_the_time_to_answer_and_with_the_run(t *testing.T) {
+	t.Parallel()
+	d := newDrive(t)
+	d.contacts(t, 2)
+	s := d.launched(t, campaign.Audience{})
+	run, due := s.Run.ID, d.now.Add(time.Hour)
+	for i, item := range d.claim(t, run, "1", 2, d.ask) {
+		o := d.sent(item.Row, "")
+		o.Channel, o.DueAt = campaign.ByPhone, ptr(due.Add(time.Duration(i)*time.Hour))
+		o.Task = &models.Task{ID: id.New(id.Task), Kind: models.TaskSurveyCall, UserID: "amy", CreatedAt: d.now, State: models.TaskOpen}
+		d.record(t, run, o)
+	}
+	open := func() int {
+		return count(t, d.Store, `tasks WHERE kind = 'survey_call' AND state = 'open'`)
+	}
+	require.Equal(t, 2, open())
+	d.now = due
+	d.claim(t, run, "2", 2, func(items []models.BatchItem) ([]models.BatchDecision, error) {
+		require.Len(t, items, 1)
+		return []models.BatchDecision{{RecipientID: items[0].Row.ID, State: models.RecipientSent, Expired: true}}, nil
+	})
+	require.Equal(t, 1, open(), "the time to answer is over")
+	d.stop(t, s)
+	require.Zero(t, open(), "a stopped run has nobody called")
 }

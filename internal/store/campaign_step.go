@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/mcrflow/mcrflow/internal/campaign"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -98,7 +100,7 @@ func (w *writer) campaign(old *models.CampaignState, step *models.CampaignStep) 
 	}
 	w.events(o, step.Events)
 	w.notices(o, step.Notices)
-	w.stopRun(step.Stop)
+	w.stopRun(step.Stop, s.UpdatedAt)
 	w.launch(step.Launch)
 }
 
@@ -127,9 +129,9 @@ func (w *writer) launch(l *models.CampaignLaunching) {
 	w.batch.Queue(q.text.String(), q.args...)
 }
 
-// stopRun withdraws who is pending and reminds nobody any more. Whoever a batch has in hand gets the outcome that is on its way. They are locked in order, so that
+// stopRun withdraws who is pending, reminds nobody any more and has nobody called. Whoever a batch has in hand gets the outcome that is on its way. They are locked in order, so that
 // a message that is on its way and the stop never wait for each other.
-func (w *writer) stopRun(runID string) {
+func (w *writer) stopRun(runID string, at time.Time) {
 	if runID == "" {
 		return
 	}
@@ -139,4 +141,7 @@ func (w *writer) stopRun(runID string) {
 		UPDATE campaign_recipients r SET state = CASE state WHEN 'pending' THEN 'withdrawn' ELSE state END,
 			reason = CASE state WHEN 'pending' THEN '' ELSE reason END, due_at = NULL, reminds = false
 		FROM held WHERE r.id = held.id`, runID)
+	w.batch.Queue(`UPDATE tasks t SET state = 'cancelled', done_by = $2, done_at = $3 FROM campaign_recipients r
+		WHERE r.run_id = $1 AND r.state = 'sent' AND r.channel = $4 AND t.subject_id = r.invitation_id AND t.state = 'open' AND t.kind = $5`,
+		runID, models.System, at, string(campaign.ByPhone), models.TaskSurveyCall)
 }
