@@ -15,11 +15,13 @@ const rivals = 50
 // submitAtOnce plans the visits and submits them all at the same moment. It answers the refusals; the others are submitted.
 func (s *stack) submitAtOnce(t *testing.T, change M) []problem {
 	t.Helper()
+	by, plan := s.as(t, "am1"), s.plan(t, change)
 	visits := make([]*visit, rivals)
 	for i := range visits {
-		visits[i] = s.visit(t, change)
+		a := by.try(t, http.MethodPost, "/receptions", plan)
+		require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
+		visits[i] = &visit{t, s, into[receptionView](t, a).ID, plan}
 	}
-	by := s.as(t, "am1")
 	answers := make([]answer, rivals)
 	errs := make([]error, rivals)
 	start := make(chan struct{})
@@ -47,8 +49,7 @@ func (s *stack) submitAtOnce(t *testing.T, change M) []problem {
 func TestOfFiftyWhoWantOneRoomExactlyOneGetsIt(t *testing.T) {
 	t.Parallel()
 	s := shared
-	plan := s.plan(t, nil)
-	refusals := s.submitAtOnce(t, M{"starts_at": plan["starts_at"], "ends_at": plan["ends_at"], "activities": plan["activities"], "resources": plan["resources"], "budget": []M{}})
+	refusals := s.submitAtOnce(t, M{"budget": []M{}})
 	require.Len(t, refusals, rivals-1)
 	for _, p := range refusals {
 		require.Equal(t, "resource_taken", p.Code)
