@@ -110,7 +110,7 @@ func (a *Reception) attempt(ctx context.Context, in models.AdvanceReception, rea
 // behind answers with a stored state, and with all that its steps may have left to do.
 func (a *Reception) behind(ctx context.Context, s models.ReceptionState, read func(context.Context) (*models.Org, error)) (models.ReceptionAdvanced, error) {
 	out := models.ReceptionAdvanced{State: s, Behind: true, Mail: true}
-	if s.Status == models.ReceptionCompleted {
+	if s.AsksVisitors() {
 		var err error
 		if out.FollowUps, err = a.followUps(ctx, &s); err != nil {
 			return out, err

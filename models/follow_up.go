@@ -11,12 +11,11 @@ import (
 
 // Names of the follow-up process on the wire; never renamed once released.
 const (
-	FollowUpType      = "FollowUp"
-	FollowUpProcess   = "follow_up"
-	FollowUpTaskQueue = "mcrflow"
-	FollowUpAdopt     = "adopt"    // signal: the stored state has moved on, take it over
-	FollowUpOff       = "withdraw" // signal: what it asks about has changed or is off
-	FollowUpTold      = "survey"   // signal to the process that it asks about: a FollowUpFact
+	FollowUpType    = "FollowUp"
+	FollowUpProcess = "follow_up"
+	FollowUpAdopt   = "adopt"    // signal: the stored state has moved on, take it over
+	FollowUpOff     = "withdraw" // signal: what it asks about has changed or is off
+	FollowUpTold    = "survey"   // signal to the process that it asks about: a FollowUpFact
 )
 
 // FollowUpWorkflowID is the engine's id of a follow-up's process.
@@ -32,11 +31,6 @@ const (
 	PurposeReception Purpose = "reception" // a reception is complete
 	PurposeCampaign  Purpose = "campaign"
 )
-
-// Purposes lists the purposes.
-func Purposes() []Purpose {
-	return []Purpose{PurposeCase, PurposeRecovery, PurposeReception, PurposeCampaign}
-}
 
 // FollowUpAction names what happens to a follow-up. FollowUpRespond is an update; it also begins the process of an
 // invitation of a campaign, which has none before somebody answers.

@@ -149,6 +149,10 @@ func (t *followUpStep) begin(e FollowUpEvent) error {
 		return err
 	}
 	f, follows := t.rules.Policy.FollowUps[followUpEvents[p.Purpose]]
+	if follows { // the survey may have lost the template since the policy was published
+		_, err := t.rules.Book.Template(f.Template)
+		follows = err == nil
+	}
 	from := f.From(t.at)
 	*t.s = FollowUpState{
 		ID: p.InvitationID, Purpose: p.Purpose, Process: p.Process, Parent: p.Parent, SubjectID: p.SubjectID, Number: p.Number,

@@ -12,6 +12,7 @@ import (
 	"github.com/mcrflow/mcrflow/internal/campaign"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/internal/sla"
 	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 	"github.com/mcrflow/mcrflow/policies"
@@ -258,6 +259,9 @@ func TestFollowUp(t *testing.T) {
 			r.Facts.OpenComplaint = map[string]bool{campaign.OpenAtClient: true}
 		}, campaign.OpenComplaint},
 		"what_the_policy_does_not_name_is_not_followed_up": {func(r *models.FollowUpRules, _ *models.FollowUpPlan) { r.Policy.FollowUps = nil }, "not_followed_up"},
+		"a_template_that_is_gone_asks_nobody": {func(r *models.FollowUpRules, _ *models.FollowUpPlan) {
+			r.Policy.FollowUps = map[string]campaign.FollowUp{campaign.CaseResolved: {Template: "gone", Channels: []campaign.Channel{campaign.ByEmail}, ExpiresAfter: sla.Span{Days: 7}}}
+		}, "not_followed_up"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

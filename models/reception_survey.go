@@ -16,11 +16,14 @@ func ReceptionSurveyedBy(f FollowUpFact) (ReceptionEvent, bool) {
 	return ReceptionEvent{Action: ReceptionSurveyed, Data: raw(ReceptionOpinion{Score: *f.Score})}, true
 }
 
+// AsksVisitors reports whether the visitors are asked how it was, or have been: from the visit until it is settled.
+func (s *ReceptionState) AsksVisitors() bool { return slices.Contains(afterVisit, s.Status) }
+
 // SurveyPlans are the visitors to ask how it was, right after the visit: those who can be reached, by what the plan
 // says of them or by what is known of the client's contact of that name. They are derived from what is stored, so that
 // each is planned once.
 func (s *ReceptionState) SurveyPlans(plan ReceptionPlan, client Client, contacts []Contact) []FollowUpPlan {
-	if !slices.Contains(afterVisit, s.Status) {
+	if !s.AsksVisitors() {
 		return nil
 	}
 	var plans []FollowUpPlan

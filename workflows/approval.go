@@ -90,9 +90,7 @@ func receiveForApproval(c workflow.ReceiveChannel, signal string) (models.Approv
 
 // tell tells the process that asked. One that is over has nothing to learn.
 func tell(ctx workflow.Context, parent string, d models.ApprovalDecided) {
-	err := workflow.SignalExternalWorkflow(ctx, parent, "", models.ApprovalDecidedTo, d).Get(ctx, nil)
-	var gone *temporal.UnknownExternalWorkflowExecutionError
-	if err != nil && !errors.As(err, &gone) {
+	if err := signal(ctx, parent, models.ApprovalDecidedTo, d); err != nil {
 		workflow.GetLogger(ctx).Warn("outcome not told", "parent", parent, "err", err)
 	}
 }

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -109,14 +108,4 @@ func followUps(plans []models.FollowUpPlan) []child {
 		all = append(all, child{models.FollowUpType, models.FollowUpWorkflowID(p.InvitationID), models.FollowUpInput{InvitationID: p.InvitationID, Plan: &p}})
 	}
 	return all
-}
-
-// signal tells another process a fact. One that is over has nothing to learn.
-func signal(ctx workflow.Context, workflowID, name string, fact any) error {
-	err := workflow.SignalExternalWorkflow(ctx, workflowID, "", name, fact).Get(ctx, nil)
-	var gone *temporal.UnknownExternalWorkflowExecutionError
-	if errors.As(err, &gone) {
-		return nil
-	}
-	return err
 }

@@ -58,14 +58,19 @@ func (p *process[S, E]) aside(ctx workflow.Context, what string, do func(workflo
 // order starts an approval, or tells a running one what its requester wants.
 func (p *process[S, E]) order(ctx workflow.Context, o models.ApprovalOrder) error {
 	if o.Verb != models.ApprovalStart {
-		err := workflow.SignalExternalWorkflow(ctx, models.ApprovalWorkflowID(o.ID), "", models.ApprovalOrdered, o).Get(ctx, nil)
-		var gone *temporal.UnknownExternalWorkflowExecutionError
-		if errors.As(err, &gone) {
-			return nil // it has its outcome, and has told us or will
-		}
-		return err
+		return signal(ctx, models.ApprovalWorkflowID(o.ID), models.ApprovalOrdered, o) // one that is over has told us or will
 	}
 	return p.start(ctx, models.ApprovalType, models.ApprovalWorkflowID(o.ID), models.ApprovalInput{
 		ApprovalID: o.ID, Process: p.process, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Order: &o,
 	})
+}
+
+// signal tells another process a fact. One that is over has nothing to learn.
+func signal(ctx workflow.Context, workflowID, name string, fact any) error {
+	err := workflow.SignalExternalWorkflow(ctx, workflowID, "", name, fact).Get(ctx, nil)
+	var gone *temporal.UnknownExternalWorkflowExecutionError
+	if errors.As(err, &gone) {
+		return nil
+	}
+	return err
 }

@@ -6,20 +6,6 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// ForNewFollowUp returns the rules in force for a follow-up after the event of the campaign policy. The survey that the
-// policy asks after the event must exist: not_found otherwise. Who follows up an event that the policy does not name learns
-// that from the policy. The organisation and what is known of the recipient are the caller's to add.
-func (b *Book) ForNewFollowUp(ctx context.Context, event string) (models.FollowUpRules, error) {
-	r, err := b.ForNewCampaign(ctx)
-	if err != nil {
-		return r, err
-	}
-	if f, follows := r.Policy.FollowUps[event]; follows {
-		_, err = r.Book.Template(f.Template)
-	}
-	return r, err
-}
-
 // OfFollowUp returns the rules of a follow-up that exists: the versions of policies and calendar pinned when it began.
 func (b *Book) OfFollowUp(ctx context.Context, s *models.FollowUpState) (models.FollowUpRules, error) {
 	return b.ForCampaign(ctx, s.SurveyVersion, s.PolicyVersion, s.CalendarID, s.CalendarVersion)

@@ -38,7 +38,7 @@ func TestFollowUp_is_judged_by_the_versions_that_it_began_with(t *testing.T) {
 	_, err := book.ForNewCampaign(t.Context())
 	require.Equal(t, errs.NotFound, errs.CodeOf(err))
 	s.asks(t, func(d *survey.Document, _ *campaign.Policy) { d.MinimumN = 7 })
-	began, err := book.ForNewFollowUp(t.Context(), campaign.CaseResolved)
+	began, err := book.ForNewCampaign(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []any{1, 1, 1, "cn", 7}, []any{began.PolicyVersion, began.SurveyVersion, began.CalendarVersion, began.CalendarID, began.Book.MinimumN()})
 
@@ -60,18 +60,4 @@ func TestFollowUp_is_judged_by_the_versions_that_it_began_with(t *testing.T) {
 		_, err = book.ForCampaign(t.Context(), missing[0], missing[1], "cn", 1)
 		require.Equal(t, errs.NotFound, errs.CodeOf(err))
 	}
-}
-
-func TestForNewFollowUp_asks_only_by_a_survey_that_there_is(t *testing.T) {
-	t.Parallel()
-	s, book := newShelf(t)
-	s.asks(t, func(d *survey.Document, p *campaign.Policy) {
-		delete(d.Templates, "recovery")
-		delete(p.FollowUps, campaign.ReceptionCompleted)
-	})
-	_, err := book.ForNewFollowUp(t.Context(), campaign.CaseRecovery)
-	require.Equal(t, errs.NotFound, errs.CodeOf(err))
-	r, err := book.ForNewFollowUp(t.Context(), campaign.ReceptionCompleted)
-	require.NoError(t, err, "what is not followed up needs no survey")
-	require.NotContains(t, r.Policy.FollowUps, campaign.ReceptionCompleted)
 }

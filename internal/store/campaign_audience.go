@@ -44,19 +44,6 @@ func (q *query) fromAudience(a campaign.Audience, at time.Time) {
 	}
 }
 
-// AudienceSize counts the recipients of a campaign that would start at the instant; invalid when its audience cannot be read.
-func (s *Store) AudienceSize(ctx context.Context, a campaign.Audience, at time.Time) (int64, error) {
-	if err := readable(a); err != nil {
-		return 0, err
-	}
-	var q query
-	q.add(`SELECT count(*)`)
-	q.fromAudience(a, at)
-	var n int64
-	err := s.onConn(ctx, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, q.text.String(), q.args...).Scan(&n) })
-	return n, err
-}
-
 // readable refuses an audience that would be larger than it was meant.
 func readable(a campaign.Audience) error {
 	if _, ok := a.ContactBefore(time.Time{}); !ok && a.LastContactBefore != "" {
@@ -67,7 +54,7 @@ func readable(a campaign.Audience) error {
 
 // AudienceFacts returns what a forecast must know of the recipients of a campaign that would start at the instant, in the
 // order of sending; RecipientID is the contact's. It takes the same number of queries however many they are. The zone is
-// that of who has none, and openComplaint is campaign.Policy.OpenComplaint. Errors as AudienceSize.
+// that of who has none, and openComplaint is campaign.Policy.OpenComplaint. Invalid when its audience cannot be read.
 func (s *Store) AudienceFacts(ctx context.Context, a campaign.Audience, at time.Time, zone, openComplaint string) ([]campaign.Facts, error) {
 	if err := readable(a); err != nil {
 		return nil, err
