@@ -199,7 +199,15 @@ func (a *Reception) pinned(ctx context.Context, in models.AdvanceReception, org 
 	if in.State != nil {
 		return a.Rules.OfReception(ctx, in.State, org)
 	}
-	return a.Rules.ForNewReception(ctx, org, org.Users[in.Event.Meta.Actor.ID].TeamID)
+	requester := in.Event.Meta.Actor.ID
+	if requester == models.System {
+		var c models.PlanReception
+		if err := json.Unmarshal(in.Event.Data, &c); err != nil {
+			return models.ReceptionRules{}, errs.Wrap(err, errs.Malformed, "malformed.command")
+		}
+		requester = c.RequesterID
+	}
+	return a.Rules.ForNewReception(ctx, org, org.Users[requester].TeamID)
 }
 
 // world reads the resources that the plans name or the reception has, and when those who shall receive are away.

@@ -68,12 +68,16 @@ type Deps struct {
 	Approvals  Approvals
 	Receptions Receptions
 
+	Relationships Relationships
+	Grading       Grading
+
 	// surveys and campaigns
 	Campaigns Campaigns
 	Surveys   Surveys
 	HashLink  func(token string) (hash [32]byte, ok bool) // of a personal link; false for what cannot be one
 
 	Inspections Inspections
+	Discipline  Discipline
 
 	Codec         http.Handler // optional: opens sealed payloads for the engine's web UI
 	CodecUIOrigin string       // origin of that UI
@@ -130,7 +134,8 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 	byLink.public(v1.Group("", e.limitLink))
 	(&surveyPages{answering: byLink, texts: d.Texts, limit: e.links}).public(r.Group("", e.deadline))
 
-	signedIn := v1.Group("", e.authenticate, e.idempotent)
+	seen := &presence{store: d.Discipline, rules: rules, log: e.log, now: e.now, noted: map[string]string{}}
+	signedIn := v1.Group("", e.authenticate, seen.note, e.idempotent)
 	for _, h := range resources(d, rules, e) {
 		h.routes(signedIn)
 	}
@@ -143,6 +148,9 @@ type resource interface{ routes(r gin.IRouter) }
 // resources lists all of them: one line per file.
 func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 	now := e.now
+	bonds := relationshipCommands{engine: d.Engine, store: d.Relationships}
+	recorded := &records{relationshipCommands: bonds, now: now}
+	documents := &policyDocuments{store: d.Policies, org: d.Organisation, now: now}
 	work := &cases{
 		engine: d.Engine, store: d.Cases, clients: d.Clients, people: d.People, rules: rules, now: now,
 	}
@@ -155,10 +163,14 @@ func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 		&notifications{store: d.Notifications, now: now},
 		&webhooks{store: d.Webhooks, now: now},
 		&channels{store: d.Channels, sender: d.Messenger, email: d.Email, now: now},
-		&clients{store: d.Clients, people: d.People, now: now},
+		&clients{store: d.Clients, people: d.People, bonds: bonds, now: now},
+		&relationships{relationshipCommands: bonds, org: d.Organisation, rules: rules, now: now},
+		&assessments{recorded}, &interactions{recorded}, &commitments{recorded}, &opinions{recorded}, &leads{recorded},
+		&concentration{store: d.Grading, rules: rules},
 		&library{store: d.Resources, policies: d.Policies, now: now},
 		&budgets{store: d.Budgets, people: d.People, now: now},
-		&policyDocuments{store: d.Policies, org: d.Organisation, now: now},
+		documents,
+		&shadows{store: d.Grading, policies: documents, rules: rules, now: now},
 		&calendars{store: d.Policies, rules: rules, now: now},
 		work,
 		&approvals{engine: d.Engine, store: d.Approvals, people: d.People, org: d.Organisation, rules: rules, now: now},
@@ -167,6 +179,7 @@ func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 			rules: rules, now: now,
 		},
 		&inspections{store: d.Inspections, org: d.Organisation, rules: rules, now: now},
+		&disciplines{store: d.Discipline, org: d.Organisation, rules: rules, now: now},
 		&campaigns{engine: d.Engine, store: d.Campaigns, rules: rules, now: now},
 		&surveys{store: d.Surveys, campaigns: d.Campaigns, rules: rules},
 		&invitations{answering: newAnswering(d, rules, now), store: d.Surveys, clients: d.Clients, inbox: d.Cases, now: now},

@@ -16,16 +16,22 @@ import (
 type clients struct {
 	store  Clients
 	people People
+	bonds  relationshipCommands
 	now    func() time.Time
 }
 
 func (h *clients) routes(r gin.IRouter) {
 	r.GET("/clients", need(models.PermClientRead), h.list)
 	r.POST("/clients", need(models.PermClientWrite), h.create)
+	r.POST("/clients/duplicates", need(models.PermClientRead), h.check)
 	r.GET("/clients/:id", need(models.PermClientRead), h.get)
 	r.PATCH("/clients/:id", need(models.PermClientWrite), h.patch)
 	r.GET("/clients/:id/contacts", need(models.PermClientRead), h.listContacts)
 	r.POST("/clients/:id/contacts", need(models.PermClientWrite), h.createContact)
+	r.GET("/clients/:id/contacts/:contact_id", need(models.PermClientRead), h.getContact)
+	r.PATCH("/clients/:id/contacts/:contact_id", need(models.PermClientWrite), h.patchContact)
+	r.GET("/clients/:id/duplicates", need(models.PermClientRead), h.duplicates)
+	r.POST("/clients/:id/merge", need(models.PermClientMerge), h.merge)
 }
 
 type clientView struct {
@@ -37,6 +43,9 @@ type clientView struct {
 	AccountManagerID *string `json:"account_manager_id"`
 	Status           string  `json:"status"`
 	ExternalRef      string  `json:"external_ref"`
+	Sales12m         *int64  `json:"sales_12m"`
+	Currency         string  `json:"currency"`
+	MergedIntoID     *string `json:"merged_into_id"`
 	Version          int64   `json:"version"`
 	CreatedAt        Time    `json:"created_at"`
 	UpdatedAt        Time    `json:"updated_at"`
@@ -45,16 +54,24 @@ type clientView struct {
 func toClientView(c models.Client) clientView {
 	return clientView{
 		ID: c.ID, Name: c.Name, Industry: c.Industry, Region: c.Region, Class: c.Class, AccountManagerID: c.AccountManagerID,
-		Status: c.Status, ExternalRef: c.ExternalRef, Version: c.Version, CreatedAt: Time(c.CreatedAt), UpdatedAt: Time(c.UpdatedAt),
+		Status: c.Status, ExternalRef: c.ExternalRef, Sales12m: c.Sales12m, Currency: c.Currency, MergedIntoID: c.MergedIntoID,
+		Version: c.Version, CreatedAt: Time(c.CreatedAt), UpdatedAt: Time(c.UpdatedAt),
 	}
 }
 
-// list lists clients in the order in which they were made. Filters: q (a part of the name), class, region, account_manager_id, status.
+// newClientView is the answer to a new client.
+type newClientView struct {
+	clientView
+	PossibleDuplicates []clientDuplicateView `json:"possible_duplicates"`
+}
+
+// list lists clients in the order in which they were made. Filters: q (a part of the name), class, region, account_manager_id,
+// status. Clients that were merged are listed under that status only.
 func (h *clients) list(c *gin.Context) {
 	q := queryOf(c)
 	f := ClientFilter{
 		Query: q.text("q"), Class: oneOf(q, "class", "S", "A", "B", "C"), Region: q.text("region"),
-		AccountManagerID: q.id("account_manager_id", id.User), Status: oneOf(q, "status", "prospect", "active", "dormant", "lost"),
+		AccountManagerID: q.id("account_manager_id", id.User), Status: oneOf(q, "status", "prospect", "active", "dormant", "lost", models.ClientMerged),
 	}
 	p := q.page()
 	if err := q.err(); err != nil {
@@ -69,7 +86,7 @@ func (h *clients) list(c *gin.Context) {
 	list(c, rows, next, toClientView)
 }
 
-// get answers one client. 404 unknown.
+// get answers one client; one that was merged names its survivor. 404 unknown.
 func (h *clients) get(c *gin.Context) {
 	row, err := h.store.Client(c.Request.Context(), c.Param("id"))
 	if err != nil {
@@ -88,9 +105,12 @@ type createClientRequest struct {
 	AccountManagerID *string `json:"account_manager_id" binding:"omitempty,typeid=user"`
 	Status           string  `json:"status" binding:"omitempty,oneof=prospect active dormant lost"` // prospect if absent
 	ExternalRef      string  `json:"external_ref" binding:"max=200"`
+	Sales12m         *int64  `json:"sales_12m" binding:"omitempty,min=0,max=100000000000000"` // models.MaxAmount
+	Currency         string  `json:"currency" binding:"omitempty,currency"`                   // required beside sales_12m
 }
 
-// create adds a client. 422 bad values.
+// create adds a client, and names those that may be the same company: it is never refused for them. 409 for an external
+// reference that another client has, or had when it was merged; 422 bad values.
 func (h *clients) create(c *gin.Context) {
 	var req createClientRequest
 	if err := bind(c, &req); err != nil {
@@ -101,18 +121,24 @@ func (h *clients) create(c *gin.Context) {
 	row := models.Client{
 		ID: newID(c, id.Client), Name: strings.TrimSpace(req.Name), Industry: req.Industry, Region: req.Region,
 		Class: or(req.Class, "C"), AccountManagerID: req.AccountManagerID, Status: or(req.Status, "prospect"),
-		ExternalRef: req.ExternalRef, Version: 1, CreatedAt: now, UpdatedAt: now,
+		ExternalRef: req.ExternalRef, Sales12m: req.Sales12m, Currency: req.Currency, Version: 1, CreatedAt: now, UpdatedAt: now,
 	}
-	err := h.managed(c.Request.Context(), row)
+	ctx := c.Request.Context()
+	err := h.sound(ctx, row)
 	if err == nil {
-		row, err = h.store.CreateClient(c.Request.Context(), row)
+		row, err = h.store.CreateClient(ctx, row)
+	}
+	var duplicates []models.ClientDuplicate
+	if err == nil {
+		duplicates, err = h.store.ClientDuplicates(ctx, models.ClientTraits{Client: row}, duplicatesOfNew)
 	}
 	if err != nil {
 		fail(c, err)
 		return
 	}
+	h.tell(c, row.ID, h.bonds.begin) // what does not begin now is begun by a sweep
 	etag(c, row.Version)
-	created(c, row.ID, toClientView(row))
+	created(c, row.ID, newClientView{toClientView(row), each(duplicates, toClientDuplicateView)})
 }
 
 type patchClientRequest struct {
@@ -123,9 +149,11 @@ type patchClientRequest struct {
 	AccountManagerID clearable[string] `json:"account_manager_id" binding:"omitnil,typeid=user"`
 	Status           patch[string]     `json:"status" binding:"omitnil,oneof=prospect active dormant lost"`
 	ExternalRef      patch[string]     `json:"external_ref" binding:"omitnil,max=200"`
+	Sales12m         clearable[int64]  `json:"sales_12m" binding:"omitnil,min=0,max=100000000000000"`
+	Currency         patch[string]     `json:"currency" binding:"omitnil,currency"`
 }
 
-// patch changes a client. 404 unknown, 412 when If-Match is stale, 422 bad values. The class is a contract: it changes by
+// patch changes a client. 404 unknown, 409 client_merged, 412 when If-Match is stale, 422 bad values. The class is a contract: it changes by
 // classification and never here.
 func (h *clients) patch(c *gin.Context) {
 	var req patchClientRequest
@@ -141,104 +169,60 @@ func (h *clients) patch(c *gin.Context) {
 	}
 	row, err := change(c, func(row models.Client) int64 { return row.Version }, h.store.Client,
 		func(row *models.Client) error {
+			if err := row.Open(); err != nil {
+				return err
+			}
 			req.Name.into(&row.Name)
 			row.Name = strings.TrimSpace(row.Name)
 			req.Industry.into(&row.Industry)
 			req.Region.into(&row.Region)
 			req.Status.into(&row.Status)
 			req.ExternalRef.into(&row.ExternalRef)
+			req.Sales12m.into(&row.Sales12m)
+			req.Currency.into(&row.Currency)
 			row.UpdatedAt = h.now().UTC()
-			if !req.AccountManagerID.set {
-				return nil // one who has left meanwhile does not stand in the way of other changes
+			if !req.AccountManagerID.set { // one who has left meanwhile does not stand in the way of other changes
+				return priced(*row).err()
 			}
 			row.AccountManagerID = req.AccountManagerID.value
-			return h.managed(c.Request.Context(), *row)
+			return h.sound(c.Request.Context(), *row)
 		}, h.store.UpdateClient)
 	if err != nil {
 		fail(c, err)
 		return
 	}
+	if req.AccountManagerID.set || req.Status.set {
+		h.tell(c, row.ID, h.bonds.aligned)
+	}
 	etag(c, row.Version)
 	answer(c, http.StatusOK, toClientView(row))
 }
 
-// managed checks that the account manager is an active user.
-func (h *clients) managed(ctx context.Context, row models.Client) error {
-	var f faults
+// tellWithin bounds how long the answer to a change of a client waits for its process.
+const tellWithin = 2 * time.Second
+
+// tell tells the process of a client what became of its row, which is stored. That it cannot be told now fails nothing: it
+// finds out by itself.
+func (h *clients) tell(c *gin.Context, clientID string, what func(context.Context, string) error) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), tellWithin)
+	defer cancel()
+	if err := what(ctx, clientID); err != nil {
+		edgeOf(c).log.WarnContext(ctx, "client's process not told", "client_id", clientID, "request_id", requestIDOf(c), "err", err)
+	}
+}
+
+// sound checks that the account manager is an active user, and that the sales are in some currency.
+func (h *clients) sound(ctx context.Context, row models.Client) error {
+	f := priced(row)
 	if _, err := activeUser(ctx, h.people, &f, "account_manager_id", row.AccountManagerID); err != nil {
 		return err
 	}
 	return f.err()
 }
 
-type clientContactView struct {
-	ID        string `json:"id"`
-	ClientID  string `json:"client_id"`
-	Name      string `json:"name"`
-	Title     string `json:"title"`
-	Phone     string `json:"phone"`
-	Email     string `json:"email"`
-	Locale    string `json:"locale"`
-	TimeZone  string `json:"time_zone"`
-	CreatedAt Time   `json:"created_at"`
-}
-
-func toClientContactView(p models.Contact) clientContactView {
-	return clientContactView{
-		ID: p.ID, ClientID: p.ClientID, Name: p.Name, Title: p.Title, Phone: p.Phone, Email: p.Email, Locale: p.Locale,
-		TimeZone: p.TimeZone, CreatedAt: Time(p.CreatedAt),
+func priced(row models.Client) (f faults) {
+	if row.Sales12m != nil && row.Currency == "" {
+		f.add("currency", "required")
 	}
-}
-
-// listContacts lists the people at a client. 404 unknown client.
-func (h *clients) listContacts(c *gin.Context) {
-	q := queryOf(c)
-	p := q.page()
-	if err := q.err(); err != nil {
-		fail(c, err)
-		return
-	}
-	ctx := c.Request.Context()
-	if _, err := h.store.Client(ctx, c.Param("id")); err != nil {
-		fail(c, err)
-		return
-	}
-	rows, next, err := h.store.Contacts(ctx, c.Param("id"), p)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	list(c, rows, next, toClientContactView)
-}
-
-type createContactRequest struct {
-	Name     string `json:"name" binding:"required,notblank,max=100"`
-	Title    string `json:"title" binding:"max=100"`
-	Phone    string `json:"phone" binding:"omitempty,phone"`
-	Email    string `json:"email" binding:"omitempty,email,max=254"`
-	Locale   string `json:"locale" binding:"omitempty,locale"`
-	TimeZone string `json:"time_zone" binding:"omitempty,time_zone"` // the organisation's if absent
-}
-
-// createContact adds a person at a client. 404 unknown client, 422 bad values.
-func (h *clients) createContact(c *gin.Context) {
-	var req createContactRequest
-	if err := bind(c, &req); err != nil {
-		fail(c, err)
-		return
-	}
-	ctx := c.Request.Context()
-	if _, err := h.store.Client(ctx, c.Param("id")); err != nil {
-		fail(c, err)
-		return
-	}
-	row, err := h.store.CreateContact(ctx, models.Contact{
-		ID: newID(c, id.Contact), ClientID: c.Param("id"), Name: strings.TrimSpace(req.Name), Title: req.Title, Phone: req.Phone,
-		Email: req.Email, Locale: req.Locale, TimeZone: req.TimeZone, CreatedAt: h.now().UTC(),
-	})
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	answer(c, http.StatusCreated, toClientContactView(row))
+	return f
 }

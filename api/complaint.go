@@ -117,7 +117,7 @@ func (h *cases) recorded(c *gin.Context, caseID string) (newCaseView, error) {
 }
 
 // readNew reads and checks the body of a new case: what its fields hold and what they refer to, all faults at once. The
-// process would refuse bad values as well, but only after it has been started.
+// process would refuse bad values as well, but only after it has been started. A client that was merged is client_merged.
 func (h *cases) readNew(c *gin.Context, req *createCaseRequest) (models.Client, error) {
 	ctx, now := c.Request.Context(), h.now()
 	f, err := softened(bind(c, req))
@@ -155,7 +155,10 @@ func (h *cases) readNew(c *gin.Context, req *createCaseRequest) (models.Client, 
 	case at.Before(now.AddDate(-1, 0, 0)):
 		f.add("occurred_at", "within_year")
 	}
-	return client, f.err()
+	if err := f.err(); err != nil {
+		return client, err
+	}
+	return client, client.Open()
 }
 
 // list lists the cases that the caller may see, newest first. Filters: state, type, priority, assignee_id,

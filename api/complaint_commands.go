@@ -70,9 +70,10 @@ func readAction[R actionRequest](c *gin.Context, k *checks) (any, error) {
 // checks is what the body of an action is held against.
 type checks struct {
 	faults
-	now    time.Time
-	known  func(caseID string) error // the row rule, for another case
-	failed error                     // a check could not be made
+	now      time.Time
+	known    func(caseID string) error // the row rule, for another case
+	clientID string                    // whose contacts may be named
+	failed   error                     // a check could not be made
 }
 
 // act takes an action on the case of the path and answers the case as it is then. 404 unknown or not for the caller to

@@ -98,6 +98,8 @@ func filled(path string) string {
 		path = strings.Replace(path, "{kind}", "webhook", 1)
 	case strings.HasPrefix(path, "/api/v1/approvals/"):
 		path = strings.Replace(path, "{id}", approvalA, 1)
+	case strings.HasPrefix(path, "/api/v1/plans/"):
+		path = strings.Replace(path, "{id}", planNone, 1)
 	case strings.HasPrefix(path, "/api/v1/receptions/"):
 		path = strings.Replace(path, "{id}", receptionA, 1)
 	case strings.HasPrefix(path, "/api/v1/campaigns/"):
@@ -105,6 +107,7 @@ func filled(path string) string {
 	case strings.HasPrefix(path, "/api/v1/invitations/"):
 		path = strings.Replace(path, "{id}", invitationA, 1)
 	}
+	path = strings.Replace(path, "{week}", "2026-02-23", 1)
 	path = strings.Replace(path, "{token}", linkA, 1)
 	return strings.NewReplacer("{id}", "case_01kavc5v4ve2b8v6ng5dq6h1xa", "{kind}", "sla", "{version}", "1", "{name}", "resolution").Replace(path)
 }
@@ -118,9 +121,11 @@ func TestNoBodyBreaks(t *testing.T) {
 		d.Approvals = everyApproval{newApprovalBench(t).store.rows[approvalA]}
 		d.Receptions = everyPlanned(t)
 		d.Campaigns, d.Surveys = everyCampaign(t)
+		d.Relationships = everyRelationship(t)
 	})
-	publishApproval(t, w)
 	publish(t, w)
+	publishRelationship(t, w)
+	publishApproval(t, w)
 	publishReception(t, w)
 	publishCampaign(t, w)
 	body, err := json.Marshal(officeDocument)

@@ -20,9 +20,13 @@ func TestListsEstimateTheirLength(t *testing.T) {
 		d.Approvals = newApprovalBench(t).store
 		d.Receptions = everyPlanned(t)
 		d.Campaigns, d.Surveys = everyCampaign(t)
+		d.Grading = everyShadow(t)
+		d.Relationships = everyRelationship(t)
 	})
 	publish(t, w)
+	publishRelationship(t, w)
 	publishApproval(t, w)
+	object(t, w.do("boss", http.MethodPost, "/api/v1/discipline/reports", `{"week":"2026-02-23"}`), 201)
 	doc, err := apitest.Document()
 	require.NoError(t, err)
 	lists := 0

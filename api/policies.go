@@ -14,9 +14,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/mcrflow/mcrflow/internal/approval"
+	"github.com/mcrflow/mcrflow/internal/cadence"
 	"github.com/mcrflow/mcrflow/internal/campaign"
+	"github.com/mcrflow/mcrflow/internal/classification"
 	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/health"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/responsibility"
 	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -39,6 +43,10 @@ var policyKinds = []policyKind{
 	{policy.KindReception, storedReception, checkReception},
 	{survey.Kind, storedSurvey, checkSurvey},
 	{campaign.Kind, storedCampaign, checkCampaign},
+	{cadence.Kind, storedCadence, checkCadence},
+	{classification.Kind, storedClassification, checkClassification},
+	{health.PolicyKind, storedHealth, checkHealth},
+	{responsibility.Kind, storedResponsibility, checkResponsibility},
 }
 
 // policyDocuments serves the rules of the company, as versioned documents.

@@ -82,7 +82,16 @@ type Clients interface {
 	CreateClient(ctx context.Context, c models.Client) (models.Client, error)
 	UpdateClient(ctx context.Context, c models.Client) (models.Client, error)
 	Contacts(ctx context.Context, clientID string, p models.Page) ([]models.Contact, string, error)
+	// Contact answers not_found for a contact of another client.
+	Contact(ctx context.Context, clientID, contactID string) (models.Contact, error)
+	// CreateContact answers client_merged for a client that was merged.
 	CreateContact(ctx context.Context, c models.Contact) (models.Contact, error)
+	UpdateContact(ctx context.Context, c models.Contact) (models.Contact, error)
+	// ClientDuplicates finds the clients that may be the same company, stored or not, the likeliest first.
+	ClientDuplicates(ctx context.Context, of models.ClientTraits, most int) ([]models.ClientDuplicate, error)
+	// MergeClient joins a duplicate into its survivor, once per request, and answers the duplicate. Errors: not_found, invalid,
+	// client_merged.
+	MergeClient(ctx context.Context, m models.ClientMerge) (models.Client, error)
 }
 
 // Policies is the store of published policy and calendar versions; they are immutable. Latest answers not_found

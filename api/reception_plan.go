@@ -106,25 +106,26 @@ func indexed(list string, i int, field string) string {
 }
 
 // readPlan reads the body of a plan, with what the process must know of the client, and the faults of its values.
-func (h *receptions) readPlan(c *gin.Context) (models.PlanReception, faults, error) {
+func (h *receptions) readPlan(c *gin.Context) (models.PlanReception, models.Client, faults, error) {
 	var req planRequest
 	f, err := softened(bind(c, &req))
 	if err != nil {
-		return models.PlanReception{}, nil, err
+		return models.PlanReception{}, models.Client{}, nil, err
 	}
 	req.times(&f)
 	cmd := models.PlanReception{Plan: req.plan()}
+	var client models.Client
 	if !f.has("client_id") {
-		client, err := h.clients.Client(c.Request.Context(), req.ClientID)
+		client, err = h.clients.Client(c.Request.Context(), req.ClientID)
 		switch {
 		case errs.CodeOf(err) == errs.NotFound:
 			f.add("client_id", "unknown")
 		case err != nil:
-			return cmd, nil, err
+			return cmd, client, nil, err
 		}
 		cmd.ClientClass, cmd.AccountManagerID = client.Class, textOf(client.AccountManagerID)
 	}
-	return cmd, f, nil
+	return cmd, client, f, nil
 }
 
 // join adds those faults of the plan that its values do not have already.
@@ -153,10 +154,10 @@ func (h *receptions) supplied(ctx context.Context, rules models.ReceptionRules, 
 }
 
 // readNew reads and checks a plan as one of the caller that begins now: every fault at once. The process would refuse it as
-// well, but only after it has been started.
+// well, but only after it has been started. A client that was merged is client_merged.
 func (h *receptions) readNew(c *gin.Context) (models.PlanReception, models.ReceptionRules, error) {
 	ctx := c.Request.Context()
-	cmd, f, err := h.readPlan(c)
+	cmd, client, f, err := h.readPlan(c)
 	if err != nil {
 		return cmd, models.ReceptionRules{}, err
 	}
@@ -172,7 +173,10 @@ func (h *receptions) readNew(c *gin.Context) (models.PlanReception, models.Recep
 		return cmd, rules, err
 	}
 	f.join(cmd.Plan.Faults(rules))
-	return cmd, rules, f.err()
+	if err := f.err(); err != nil {
+		return cmd, rules, err
+	}
+	return cmd, rules, client.Open()
 }
 
 // create records a reception as a draft and starts its process. 422 with every fault of what the plan says; it need not be
@@ -208,13 +212,19 @@ func (h *receptions) recorded(c *gin.Context, receptionID string) (fullReception
 // values are wrong already, so that the caller learns of all at once.
 func (h *receptions) readRevised(c *gin.Context, _ *checks) (any, error) {
 	ctx := c.Request.Context()
-	cmd, f, err := h.readPlan(c)
-	if err != nil || len(f) == 0 {
+	cmd, client, f, err := h.readPlan(c)
+	if err != nil || len(f) == 0 && client.MergedIntoID == nil {
 		return cmd, err
 	}
 	row, err := h.visible(c)
 	if err != nil {
 		return nil, err
+	}
+	if row.State.ClientID == client.ID {
+		client.MergedIntoID = nil // what was begun under it goes on
+	}
+	if len(f) == 0 {
+		return cmd, client.Open()
 	}
 	org, err := h.org.Org(ctx)
 	if err != nil {

@@ -46,7 +46,8 @@ func newRules() *validator.Validate {
 		return name
 	})
 	v.RegisterCustomTypeFunc(func(f reflect.Value) any { return f.Interface().(interface{ inner() any }).inner() },
-		patch[string]{}, patch[int]{}, patch[bool]{}, patch[[]models.Role]{}, clearable[string]{}, clearable[time.Time]{})
+		patch[string]{}, patch[int]{}, patch[bool]{}, patch[[]models.Role]{}, patch[[]string]{},
+		clearable[string]{}, clearable[time.Time]{}, clearable[int]{}, clearable[int64]{})
 	text := func(name string, ok func(string) bool) {
 		must(v.RegisterValidation(name, func(f validator.FieldLevel) bool { return ok(f.Field().String()) }))
 	}

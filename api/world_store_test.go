@@ -192,6 +192,51 @@ func (w *world) CreateContact(_ context.Context, c models.Contact) (models.Conta
 	return create(w, &w.contacts, c.ID, c)
 }
 
+func (w *world) Contact(_ context.Context, clientID, key string) (models.Contact, error) {
+	c, err := read(w, &w.contacts, key)
+	if err == nil && c.ClientID != clientID {
+		return c, none()
+	}
+	return c, err
+}
+
+func (w *world) UpdateContact(_ context.Context, c models.Contact) (models.Contact, error) {
+	if w.contacts.byID[c.ID].Version != c.Version {
+		return c, stale()
+	}
+	c.Version++
+	w.contacts.put(c.ID, c)
+	return c, w.broken
+}
+
+func (w *world) ClientDuplicates(_ context.Context, of models.ClientTraits, most int) ([]models.ClientDuplicate, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var others []models.ClientTraits
+	for _, c := range w.clients.all(nil) {
+		others = append(others, models.ClientTraits{Client: c, Contacts: w.contacts.all(func(p models.Contact) bool { return p.ClientID == c.ID })})
+	}
+	return models.ClientDuplicates(of, others, most), w.broken
+}
+
+func (w *world) MergeClient(_ context.Context, m models.ClientMerge) (models.Client, error) {
+	from, err := read(w, &w.clients, m.ClientID)
+	if err != nil {
+		return from, err
+	}
+	into, err := read(w, &w.clients, m.IntoID)
+	if err != nil {
+		return from, errs.NewInvalid(errs.Field{Field: "into_id", Code: "unknown"})
+	}
+	if from, into, err = models.MergeClients(from, into, m.At); err == nil {
+		from.Version, into.Version = from.Version+1, into.Version+1
+		w.clients.put(from.ID, from)
+		w.clients.put(into.ID, into)
+		w.merges = append(w.merges, m)
+	}
+	return from, err
+}
+
 func newest[T any](all []T, is func(T) bool) (T, error) {
 	for _, v := range slices.Backward(all) {
 		if is(v) {
@@ -222,7 +267,12 @@ func (w *world) PublishPolicy(_ context.Context, v models.PolicyVersion) (models
 	if old, err := newest(w.policies, func(o models.PolicyVersion) bool { return *o.CommandID == *v.CommandID }); err == nil {
 		return old, nil
 	}
-	v.Version = len(w.policies) + 1
+	v.Version = 1
+	for _, o := range w.policies {
+		if o.Kind == v.Kind {
+			v.Version++
+		}
+	}
 	w.policies = append(w.policies, v)
 	return v, w.broken
 }

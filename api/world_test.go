@@ -40,6 +40,7 @@ type world struct {
 	deputies      rows[models.Deputy]
 	clients       rows[models.Client]
 	contacts      rows[models.Contact]
+	merges        []models.ClientMerge
 	webhooks      rows[models.Webhook]
 	channels      map[models.ChannelKind]models.Channel
 	messages      []channel.Message
@@ -109,9 +110,9 @@ func newWorld(t testing.TB, change ...func(*api.Deps)) *world {
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return noon }, Version: "test",
 		Stopping: func() bool { return w.stopping },
 		Engine:   worldEngine{w}, Database: worldDatabase{w}, Sessions: w, Idempotency: w, People: w, Deactivator: w, Clients: w,
-		Policies: w, Notifications: w, Webhooks: w, Channels: w, Messenger: w, Resources: w, Budgets: w, Organisation: w, Cases: noCases{}, Approvals: noApprovals{}, Receptions: noReceptions{},
+		Policies: w, Notifications: w, Webhooks: w, Channels: w, Messenger: w, Resources: w, Budgets: w, Organisation: w, Cases: noCases{}, Approvals: noApprovals{}, Receptions: noReceptions{}, Relationships: noRelationships{world: w}, Grading: &graders{world: w},
 		Campaigns: noCampaigns{}, Surveys: noSurveys{}, HashLink: worldLink,
-		Inspections: reports{},
+		Inspections: reports{}, Discipline: newWeeklies(),
 	}
 	for _, f := range change {
 		f(&w.deps)

@@ -12,7 +12,8 @@ const (
 	ComplaintType      = "Complaint"
 	ComplaintProcess   = "complaint"
 	ComplaintTaskQueue = "mcrflow"
-	ComplaintAdopt     = "adopt" // signal: the stored state has moved on, take it over
+	ComplaintAdopt     = "adopt"   // signal: the stored state has moved on, take it over
+	ComplaintSucceeded = "succeed" // signal: the client has another account manager; a CaseEvent of succeed
 	ComplaintStatus    = "status"
 )
 
@@ -204,6 +205,7 @@ type CaseState struct {
 	Inherited []Inherited `json:"inherited,omitempty"`
 
 	Orders []ApprovalOrder `json:"orders,omitempty"` // of approvals that have not answered
+	News   *ClientNews     `json:"news,omitempty"`   // what the client's relationship must learn last, told even if a worker dies after the step
 
 	Seq      int64      `json:"seq"`       // steps so far
 	EventSeq int64      `json:"event_seq"` // timeline events so far
@@ -218,6 +220,7 @@ type ComplaintInput struct {
 	Unsent []int64    `json:"unsent,omitempty"` // steps whose messages have not left yet
 
 	Ordered int64 `json:"ordered,omitempty"` // the last step whose orders were carried out
+	Told    int64 `json:"told,omitempty"`    // the last step whose news were told
 
 	// Record begins a case that another process opens; a person's comes with the start as an update.
 	Record *CaseEvent `json:"record,omitempty"`

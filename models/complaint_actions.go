@@ -35,6 +35,7 @@ const (
 const (
 	ActionTick       CaseAction = "tick"       // the clock reached the next checkpoint
 	ActionDeactivate CaseAction = "deactivate" // somebody who holds the case left
+	ActionSucceed    CaseAction = "succeed"    // somebody took the client over from who holds the case; both have agreed to it
 	ActionDecided    CaseAction = "decided"    // an approval has answered
 	ActionAdopt      CaseAction = "adopt"      // take over the stored state; changes nothing
 )
@@ -122,7 +123,7 @@ type (
 	Unlink struct {
 		CaseID string `json:"case_id"`
 	}
-	// Deactivate is the data of deactivate.
+	// Deactivate is the data of deactivate and of succeed.
 	Deactivate struct {
 		UserID string `json:"user_id"`
 		HeirID string `json:"heir_id"`

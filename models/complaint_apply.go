@@ -92,6 +92,8 @@ func (t *step) take(old *CaseState, e CaseEvent) error {
 	case e.Action == ActionDeactivate:
 		t.actor = e.Meta.Actor.ID
 		return t.deactivate()
+	case e.Action == ActionSucceed:
+		return t.succeed()
 	}
 	me, err := CheckCase(t.s, e.Action, e.Meta.Actor, t.at)
 	if err != nil {
@@ -135,6 +137,7 @@ func (t *step) finish(old *CaseState) error {
 		}
 	}
 	t.tenures(old)
+	t.tellClient(old)
 	s.NextAt = s.NextCheckpoint()
 	if len(t.Notices) > 0 {
 		t.event("notified", map[string]any{"notices": t.told()})

@@ -12,15 +12,16 @@ const MilestoneUpdate = "update"
 
 // Rules that a system decision names in the timeline.
 const (
-	ruleClock   = "sla_clock"
-	ruleOffer   = "handover_target"
-	ruleUntil   = "wait_until"
-	ruleChaser  = "waiting_chaser"
-	ruleGiveUp  = "waiting_give_up"
-	ruleSilence = "confirmation_window"
-	ruleLadder  = "escalation_ladder"
-	ruleBounces = "bounces_before_adjudication"
-	ruleLeaver  = "user_deactivated"
+	ruleClock      = "sla_clock"
+	ruleOffer      = "handover_target"
+	ruleUntil      = "wait_until"
+	ruleChaser     = "waiting_chaser"
+	ruleGiveUp     = "waiting_give_up"
+	ruleSilence    = "confirmation_window"
+	ruleLadder     = "escalation_ladder"
+	ruleBounces    = "bounces_before_adjudication"
+	ruleLeaver     = "user_deactivated"
+	ruleSuccession = "account_handed_over"
 )
 
 // start begins the promises that the policy gives to the case and that start with the event.

@@ -171,7 +171,24 @@ func (t *step) deactivate() error {
 	if err != nil {
 		return err
 	}
-	return t.inherit(c.UserID, c.HeirID)
+	return t.inherit(ruleLeaver, "left", c.UserID, c.HeirID)
+}
+
+// succeed hands what an account manager holds to who has taken the client over. A case that is closed keeps its history.
+func (t *step) succeed() error {
+	c, err := decode[Deactivate](t)
+	if err != nil {
+		return err
+	}
+	if t.s.Held() {
+		if err := t.inherit(ruleSuccession, "handed_over", c.UserID, c.HeirID); err != nil {
+			return err
+		}
+	}
+	if t.s.AccountManagerID == c.UserID {
+		t.s.AccountManagerID = c.HeirID
+	}
+	return nil
 }
 
 // heirsOfLeavers moves a case that is taken up again away from people who left while it was closed.
@@ -184,15 +201,16 @@ func (t *step) heirsOfLeavers() error {
 		if heir == "" {
 			return errs.New(errs.Conflict, "case.nobody_inherits")
 		}
-		if err := t.inherit(u, heir); err != nil {
+		if err := t.inherit(ruleLeaver, "left", u, heir); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *step) inherit(leaver, heir string) error {
-	return t.bySystem(ruleLeaver, func() error {
+// inherit lets the heir have what the leaver holds; reason is of the events.
+func (t *step) inherit(rule, reason, leaver, heir string) error {
+	return t.bySystem(rule, func() error {
 		s := t.s
 		if o := s.Offer; o != nil && (o.ToID == leaver || o.ToID == heir && s.AssigneeID == leaver) {
 			t.withdrawOffer("offer_expired", TaskCancelled)
@@ -200,20 +218,20 @@ func (t *step) inherit(leaver, heir string) error {
 		if to := s.Transfer; to != nil && (to.ToID == leaver || to.ToID == heir && s.AccountableID == leaver) {
 			s.Transfer = nil
 			t.settle(TaskCancelled, kinds(TaskAcceptAccountability))
-			t.event("accountability_transfer_refused", map[string]any{"to_id": to.ToID, "reason": "left"})
+			t.event("accountability_transfer_refused", map[string]any{"to_id": to.ToID, "reason": reason})
 		}
 		if s.AccountableID == leaver {
 			t.event("accountability_transferred", map[string]any{"from_id": leaver, "to_id": heir})
 			t.entrust(heir)
 		}
 		if s.AssigneeID == leaver {
-			t.event("adjudicated", map[string]any{"from_id": leaver, "assignee_id": heir, "reason": "left"})
+			t.event("adjudicated", map[string]any{"from_id": leaver, "assignee_id": heir, "reason": reason})
 			t.hand(heir)
 		}
 		for _, task := range slices.Clone(s.Tasks) { // decisions and supervision that waited for the leaver wait for the heir
 			if task.UserID == leaver {
 				t.settle(TaskCancelled, func(o Task) bool { return o.ID == task.ID })
-				t.open(task.Kind, heir, "", task.DueAt, "rule", ruleLeaver, "from", leaver)
+				t.open(task.Kind, heir, "", task.DueAt, "rule", rule, "from", leaver)
 			}
 		}
 		t.notify("case_inherited", []string{heir}, "leaver", leaver)

@@ -165,6 +165,7 @@ type FollowUpState struct {
 	// Tell is what the process that it asks about must learn last. It stays here, so that it is told even if a worker dies
 	// after the step was written.
 	Tell *FollowUpFact `json:"tell,omitempty"`
+	News *ClientNews   `json:"news,omitempty"` // what the client's relationship must learn last, likewise
 
 	CreatedAt time.Time  `json:"created_at"`
 	UpdatedAt time.Time  `json:"updated_at"`
@@ -192,6 +193,7 @@ type FollowUpInput struct {
 	State        *FollowUpState `json:"state,omitempty"`
 	Unsent       []int64        `json:"unsent,omitempty"`
 	Told         int64          `json:"told,omitempty"`
+	News         int64          `json:"news,omitempty"` // the last step whose news were told
 }
 
 // FollowUpResult is how a follow-up ended.

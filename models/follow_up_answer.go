@@ -128,6 +128,7 @@ func (t *followUpStep) settleAnswer() {
 	s.Status, s.SettleAt, s.RemindAt, s.NotBefore = FollowUpAnswered, nil, nil, nil
 	s.Tasks = t.settle(s.Tasks, TaskDone)
 	t.tell(FollowUpAnswered)
+	t.tellClient()
 	if s.Verdict != survey.Dissatisfied || s.Purpose != PurposeCampaign && s.Purpose != PurposeReception || s.CaseID != "" {
 		return
 	}

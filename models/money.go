@@ -37,3 +37,18 @@ func FormatMoney(amount int64, currency string) string {
 	}
 	return sign + text + " " + currency
 }
+
+// ParseMoney reads an amount as people write it, such as 1,234.50, in minor units of the currency. It reports false for what
+// is no such amount, has more decimals than the currency, or is above MaxAmount.
+func ParseMoney(text, currency string) (int64, bool) {
+	decimals, special := minorDigits[currency]
+	if !special {
+		decimals = 2
+	}
+	whole, rest, pointed := strings.Cut(strings.NewReplacer(",", "", "，", "", " ", "").Replace(strings.TrimSpace(text)), ".")
+	if whole == "" || pointed && rest == "" || len(rest) > decimals {
+		return 0, false
+	}
+	amount, err := strconv.ParseUint(whole+rest+strings.Repeat("0", decimals-len(rest)), 10, 63)
+	return int64(amount), err == nil && int64(amount) <= MaxAmount
+}

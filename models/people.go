@@ -83,8 +83,12 @@ type Client struct {
 	Region           string    `gorm:"column:region"`
 	Class            string    `gorm:"column:class"` // S | A | B | C
 	AccountManagerID *string   `gorm:"column:account_manager_id"`
-	Status           string    `gorm:"column:status"` // prospect | active | dormant | lost
+	Status           string    `gorm:"column:status"` // prospect | active | dormant | lost | merged
 	ExternalRef      string    `gorm:"column:external_ref"`
+	Sales12m         *int64    `gorm:"column:sales_12m"`      // of the last twelve months, in minor units of Currency; nil: not known
+	Currency         string    `gorm:"column:currency"`       // ISO 4217
+	MergedIntoID     *string   `gorm:"column:merged_into_id"` // the client that this one was a duplicate of
+	NameKey          string    `gorm:"column:name_key"`       // of Name, written by the store
 	Version          int64     `gorm:"column:version"`
 	CreatedAt        time.Time `gorm:"column:created_at"`
 	UpdatedAt        time.Time `gorm:"column:updated_at"`
@@ -93,17 +97,28 @@ type Client struct {
 // TableName is the table of Client.
 func (Client) TableName() string { return "clients" }
 
-// Contact is a person at a client.
+// Contact is a person at a client, with their part in its decisions (M-44, M-46).
 type Contact struct {
-	ID        string    `gorm:"column:id;primaryKey"`
-	ClientID  string    `gorm:"column:client_id"`
-	Name      string    `gorm:"column:name"`
-	Title     string    `gorm:"column:title"`
-	Phone     string    `gorm:"column:phone"`
-	Email     string    `gorm:"column:email"`
-	Locale    string    `gorm:"column:locale"`
-	TimeZone  string    `gorm:"column:time_zone"` // IANA; empty: that of the organisation's calendar
-	CreatedAt time.Time `gorm:"column:created_at"`
+	ID               string      `gorm:"column:id;primaryKey"`
+	ClientID         string      `gorm:"column:client_id"`
+	Name             string      `gorm:"column:name"`
+	Title            string      `gorm:"column:title"`
+	Phone            string      `gorm:"column:phone"`
+	Email            string      `gorm:"column:email"`
+	Locale           string      `gorm:"column:locale"`
+	TimeZone         string      `gorm:"column:time_zone"` // IANA; empty: that of the organisation's calendar
+	Role             ContactRole `gorm:"column:role"`      // empty: not known
+	Influence        *int        `gorm:"column:influence"` // 0 to 10; nil: not known
+	Attitude         Attitude    `gorm:"column:attitude"`  // towards us; empty: not known
+	RelationStrength *int        `gorm:"column:relation_strength"`
+	KnownByIDs       []string    `gorm:"column:known_by_ids;serializer:json"` // users of ours who know them
+	Preferences      string      `gorm:"column:preferences"`
+	Worries          string      `gorm:"column:worries"`
+	Left             bool        `gorm:"column:has_left"`       // no longer there: no campaign asks them
+	MergedIntoID     *string     `gorm:"column:merged_into_id"` // the same person at the client that theirs was merged into
+	Version          int64       `gorm:"column:version"`
+	CreatedAt        time.Time   `gorm:"column:created_at"`
+	UpdatedAt        time.Time   `gorm:"column:updated_at"`
 }
 
 // TableName is the table of Contact.

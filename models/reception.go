@@ -263,6 +263,7 @@ type ReceptionState struct {
 	// Orders are what the approvals that have not answered with an outcome are to do, one each: the latest. They stay here,
 	// so that they are carried out even if a worker dies after the step was written.
 	Orders []ApprovalOrder `json:"orders,omitempty"`
+	News   *ClientNews     `json:"news,omitempty"` // what the client's relationship must learn last, told even if a worker dies after the step
 
 	Checklist []ChecklistEntry `json:"checklist,omitempty"`
 	Needs     []ReceptionNeed  `json:"needs,omitempty"`
@@ -293,6 +294,10 @@ type ReceptionInput struct {
 	State       *ReceptionState `json:"state,omitempty"`
 	Unsent      []int64         `json:"unsent,omitempty"`  // steps whose messages have not left yet
 	Ordered     int64           `json:"ordered,omitempty"` // the last step whose orders were carried out
+	Told        int64           `json:"told,omitempty"`    // the last step whose news were told
+
+	// Record begins a draft that another process makes; a person's comes with the start as an update.
+	Record *ReceptionEvent `json:"record,omitempty"`
 }
 
 // ReceptionResult is how a reception ended.

@@ -39,6 +39,7 @@ type (
 		Number           string        `json:"number,omitempty"` // given by the activity
 		ClientClass      string        `json:"client_class,omitempty"`
 		AccountManagerID string        `json:"account_manager_id,omitempty"`
+		RequesterID      string        `json:"requester_id,omitempty"` // for whom a plan of the client drafts it; else who gives the command
 		Plan             ReceptionPlan `json:"plan"`
 	}
 	// PrepareReception is the data of prepare: the names of the check-list items that are done, and who receives.

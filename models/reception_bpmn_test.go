@@ -24,11 +24,14 @@ type diagram struct {
 		Calls    []bpmnNode `xml:"callActivity"`
 		Gateways []bpmnNode `xml:"exclusiveGateway"`
 		Ends     []bpmnNode `xml:"endEvent"`
-		Flows    []struct {
-			ID     string `xml:"id,attr"`
-			Source string `xml:"sourceRef,attr"`
-			Target string `xml:"targetRef,attr"`
-		} `xml:"sequenceFlow"`
+		Flows    []bpmnFlow `xml:"sequenceFlow"`
+		Subs     []struct {
+			ID     string     `xml:"id,attr"`
+			Starts []bpmnNode `xml:"startEvent"`
+			Tasks  []bpmnNode `xml:"userTask"`
+			Sends  []bpmnNode `xml:"sendTask"`
+			Flows  []bpmnFlow `xml:"sequenceFlow"`
+		} `xml:"subProcess"` // what happens beside
 	} `xml:"process"`
 	Shapes []struct {
 		Of string `xml:"bpmnElement,attr"`
@@ -40,6 +43,13 @@ type diagram struct {
 
 type bpmnNode struct {
 	ID string `xml:"id,attr"`
+}
+
+type bpmnFlow struct {
+	ID     string `xml:"id,attr"`
+	Name   string `xml:"name,attr"`
+	Source string `xml:"sourceRef,attr"`
+	Target string `xml:"targetRef,attr"`
 }
 
 // receptionDiagram is the diagram with its flows from state to state.
@@ -73,12 +83,17 @@ func (d diagram) shows(t *testing.T, states ...string) {
 	nodes := nodeIDs(p.Tasks, p.Sends, p.Waits, p.Calls, p.Ends)
 	require.ElementsMatch(t, states, nodes)
 	all := append(nodeIDs(p.Starts, p.Gateways), nodes...)
+	drawn := slices.Clone(p.Flows)
+	for _, sub := range p.Subs {
+		all = append(append(all, sub.ID), nodeIDs(sub.Starts, sub.Tasks, sub.Sends)...)
+		drawn = append(drawn, sub.Flows...)
+	}
 	var shown, flows, edges []string
 	for _, s := range d.Shapes {
 		shown = append(shown, s.Of)
 	}
 	require.ElementsMatch(t, all, shown, "every node is drawn")
-	for _, f := range p.Flows {
+	for _, f := range drawn {
 		require.Subset(t, all, []string{f.Source, f.Target})
 		flows = append(flows, f.ID)
 	}

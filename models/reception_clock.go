@@ -10,13 +10,14 @@ import (
 
 // Rules that a system decision or a task names.
 const (
-	ruleApproval  = "approval_chain"
-	ruleChecklist = "checklist"
-	ruleSettle    = "settle_reminder"
-	ruleClaims    = "claims_window"
-	ruleSurvey    = "survey"
-	ruleLeft      = "user_deactivated"
-	ruleNobody    = "nobody_of_finance"
+	ruleApproval   = "approval_chain"
+	ruleChecklist  = "checklist"
+	ruleSettle     = "settle_reminder"
+	ruleClaims     = "claims_window"
+	ruleSurvey     = "survey"
+	ruleLeft       = "user_deactivated"
+	ruleClientPlan = "client_plan" // an activity of the client's plan has fallen due
+	ruleNobody     = "nobody_of_finance"
 )
 
 // searchBack is how far back the start of a preparation is looked for.

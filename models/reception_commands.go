@@ -18,9 +18,13 @@ func (t *receptionStep) record() error {
 	if faults := c.Plan.Faults(t.rules); len(faults) > 0 {
 		return errs.NewInvalid(faults...)
 	}
+	requester := t.actor
+	if requester == System {
+		requester, t.rule = c.RequesterID, ruleClientPlan
+	}
 	t.s = &ReceptionState{
 		ID: c.ID, Number: c.Number, Status: ReceptionDraft,
-		RequesterID: t.actor, TeamID: t.rules.Org.Users[t.actor].TeamID, CreatedBy: t.actor, CreatedAt: t.at,
+		RequesterID: requester, TeamID: t.rules.Org.Users[requester].TeamID, CreatedBy: requester, CreatedAt: t.at,
 		PolicyVersion: t.rules.PolicyVersion, CalendarID: t.rules.Calendar.ID(), CalendarVersion: t.rules.Calendar.Version(),
 	}
 	t.place(c)

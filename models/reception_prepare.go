@@ -244,6 +244,7 @@ func (t *receptionStep) complete() error {
 	}
 	s.Status, s.SettleBy = ReceptionCompleted, &remind
 	t.event("completed", nil)
+	t.tellClient()
 	for i := range s.Needs {
 		n := &s.Needs[i]
 		if n.SolvedAt != nil {

@@ -37,6 +37,7 @@ const (
 	PermReceptionOversee Permission = "reception.oversee"  // what the head of the reception desk may do
 	PermReceptionPay     Permission = "reception.pay"      // check and pay expense claims
 	PermClientWrite      Permission = "client.write"
+	PermClientMerge      Permission = "client.merge" // join a duplicate into another client, for good
 	PermPeopleRead       Permission = "people.read"
 	PermPeopleWrite      Permission = "people.write"
 	PermTokenCreate      Permission = "token.create"
@@ -60,6 +61,13 @@ const (
 	PermSurveyAsk        Permission = "survey.ask"        // answer for clients of one's own, or whom one has to call
 	PermSurveyReadAll    Permission = "survey.read_all"   // every invitation and answer, not only those of one's clients and about oneself
 	PermInspectionManage Permission = "inspection.manage" // have a month's receptions inspected, sign any report off
+
+	PermDisciplineReadAll Permission = "discipline.read_all" // the weekly report on everybody, not only on oneself and one's people
+	PermDisciplineManage  Permission = "discipline.manage"   // have a past week reported
+
+	PermRelationshipWork    Permission = "relationship.work"     // record interactions, promises, opinions and leads of any client (M-45, U-15)
+	PermRelationshipReadAll Permission = "relationship.read_all" // every relationship, not only those one has a part in
+	PermRelationshipManage  Permission = "relationship.manage"   // what the head of the market department may do, for every client
 )
 
 // everyone is what each person with a login may do.
@@ -67,7 +75,7 @@ var everyone = []Permission{PermPeopleRead, PermClientRead, PermPolicyRead, Perm
 
 // worker is what each person who takes part in cases may do.
 // A call that asks a client can fall to any of them.
-var worker = append(slices.Clone(everyone), PermCaseCreate, PermCaseWork, PermDeputyOwn, PermReceptionCreate, PermSurveyAsk)
+var worker = append(slices.Clone(everyone), PermCaseCreate, PermCaseWork, PermDeputyOwn, PermReceptionCreate, PermSurveyAsk, PermRelationshipWork)
 
 // permissions is the role table: the one place that says which role may do what.
 var permissions = map[Role][]Permission{
@@ -77,17 +85,18 @@ var permissions = map[Role][]Permission{
 	RoleServiceAgent:   worker,
 	RoleFinance:        append(slices.Clone(worker), PermBudgetRead, PermBudgetManage, PermReceptionReadAll, PermReceptionPay),
 	RoleSupervisor:     append(slices.Clone(worker), PermCaseSupervise, PermClientWrite, PermCampaignRead),
-	RoleManager: append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny,
-		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee, PermInspectionManage,
-		PermCampaignRead, PermCampaignManage, PermCampaignLaunch, PermSurveyReadAll),
-	RoleDirector: append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermPolicyPublish, PermDeputyAny,
-		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee, PermInspectionManage,
-		PermCampaignRead, PermCampaignManage, PermCampaignLaunch, PermSurveyReadAll),
+	RoleManager: append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermClientMerge, PermPolicyPublish, PermDeputyAny,
+		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee, PermInspectionManage, PermDisciplineReadAll, PermDisciplineManage,
+		PermCampaignRead, PermCampaignManage, PermCampaignLaunch, PermSurveyReadAll, PermRelationshipReadAll, PermRelationshipManage),
+	RoleDirector: append(slices.Clone(worker), PermCaseReadAll, PermCaseOversee, PermClientWrite, PermClientMerge, PermPolicyPublish, PermDeputyAny,
+		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee, PermInspectionManage, PermDisciplineReadAll, PermDisciplineManage,
+		PermCampaignRead, PermCampaignManage, PermCampaignLaunch, PermSurveyReadAll, PermRelationshipReadAll, PermRelationshipManage),
 	RoleScheduler: {PermNotificationMe, PermCampaignLaunch},
-	RoleAuditor:   append(slices.Clone(everyone), PermCaseReadAll, PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermCampaignRead, PermSurveyReadAll),
+	RoleAuditor:   append(slices.Clone(everyone), PermCaseReadAll, PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermCampaignRead, PermSurveyReadAll, PermRelationshipReadAll, PermDisciplineReadAll),
 	RoleAdmin: append(slices.Clone(everyone), PermCaseCreate, PermCaseReadAll, PermPeopleWrite, PermTokenCreate, PermDeputyAny,
-		PermClientWrite, PermPolicyPublish, PermWebhookManage, PermChannelManage, PermCodecUse,
-		PermResourceManage, PermBookingRead, PermBudgetRead, PermBudgetManage, PermReceptionReadAll, PermCampaignRead, PermSurveyAsk),
+		PermClientWrite, PermClientMerge, PermPolicyPublish, PermWebhookManage, PermChannelManage, PermCodecUse,
+		PermResourceManage, PermBookingRead, PermBudgetRead, PermBudgetManage, PermReceptionReadAll, PermCampaignRead, PermSurveyAsk, PermRelationshipReadAll,
+		PermDisciplineReadAll, PermDisciplineManage),
 }
 
 // ValidRole reports whether r is a role of the product.

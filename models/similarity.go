@@ -63,13 +63,18 @@ func pairs(text string) (map[[2]rune]int, int) {
 		previous = r
 	}
 	for _, r := range text {
-		if r >= '！' && r <= '～' { // full-width forms stand at a fixed distance from ASCII
-			r -= '！' - '!'
-		}
-		if unicode.IsLetter(r) || unicode.IsNumber(r) {
+		if r = halfWidth(r); unicode.IsLetter(r) || unicode.IsNumber(r) {
 			pair(unicode.ToLower(r))
 		}
 	}
 	pair(0)
 	return counted, size
+}
+
+// halfWidth is the ASCII sign of a full-width form; they stand at a fixed distance.
+func halfWidth(r rune) rune {
+	if r >= '！' && r <= '～' {
+		r -= '！' - '!'
+	}
+	return r
 }

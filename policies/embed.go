@@ -5,5 +5,5 @@ import "embed"
 
 // FS holds the documents by their paths in this folder, e.g. "calendars/cn.yaml" and "sla/default.yaml".
 //
-//go:embed approval/*.yaml calendars/*.yaml campaign/*.yaml reception/*.yaml sla/*.yaml survey/*.yaml
+//go:embed approval/*.yaml cadence/*.yaml calendars/*.yaml campaign/*.yaml classification/*.yaml health/*.yaml reception/*.yaml responsibility/*.yaml sla/*.yaml survey/*.yaml
 var FS embed.FS

@@ -37,6 +37,8 @@ type Activities struct {
 	FollowUp      *activities.FollowUp
 	Campaign      *activities.Campaign
 	Inspection    *activities.Inspection
+	Discipline    *activities.Discipline
+	Relationship  *activities.Relationship
 	Notifications *activities.Notifications
 }
 
@@ -66,6 +68,8 @@ func New(c client.Client, a Activities, o Options) *Worker {
 	w.processes.RegisterActivity(a.FollowUp)
 	w.processes.RegisterActivity(a.Campaign)
 	w.processes.RegisterActivity(a.Inspection)
+	w.processes.RegisterActivity(a.Discipline)
+	w.processes.RegisterActivity(a.Relationship)
 	w.messages.RegisterActivity(a.Notifications)
 	w.messages.RegisterActivity(a.FollowUp)
 	w.messages.RegisterActivity(a.Campaign)
@@ -86,7 +90,9 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(workflows.CampaignRun, workflow.RegisterOptions{Name: models.CampaignRunType})
 	r.RegisterWorkflowWithOptions(workflows.CampaignFiring, workflow.RegisterOptions{Name: models.CampaignFiringType})
 	r.RegisterWorkflowWithOptions(workflows.Reception, workflow.RegisterOptions{Name: models.ReceptionType})
+	r.RegisterWorkflowWithOptions(workflows.Relationship, workflow.RegisterOptions{Name: models.RelationshipType})
 	r.RegisterWorkflowWithOptions(workflows.Inspection, workflow.RegisterOptions{Name: models.InspectionType})
+	r.RegisterWorkflowWithOptions(workflows.Discipline, workflow.RegisterOptions{Name: models.DisciplineType})
 }
 
 // Start begins to work.

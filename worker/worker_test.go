@@ -28,7 +28,7 @@ func TestRegister_under_the_names_on_the_wire(t *testing.T) {
 	t.Parallel()
 	var got names
 	worker.Register(&got)
-	require.Equal(t, names{"Complaint", "Approval", "FollowUp", "Campaign", "CampaignRun", "CampaignFiring", "Reception", "Inspection"}, got, "a name is never changed once released")
+	require.Equal(t, names{"Complaint", "Approval", "FollowUp", "Campaign", "CampaignRun", "CampaignFiring", "Reception", "Relationship", "Inspection", "Discipline"}, got, "a name is never changed once released")
 }
 
 func TestTypedErrors_type_every_error(t *testing.T) {

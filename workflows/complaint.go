@@ -23,6 +23,7 @@ func Complaint(ctx workflow.Context, in models.ComplaintInput) (models.Complaint
 	if err != nil {
 		return models.ComplaintResult{}, err
 	}
+	p.known = in.Told
 	if err := p.run(ctx); err != nil {
 		return models.ComplaintResult{}, err
 	}
@@ -37,12 +38,12 @@ func complaint(caseID string) spec[models.CaseState, models.CaseEvent] {
 	var off int64 // the last step that let a survey be
 	return spec[models.CaseState, models.CaseEvent]{
 		process: models.ComplaintProcess, first: string(models.ActionRecord), actions: names(models.CaseActions()),
-		signals: []string{models.ApprovalDecidedTo, models.FollowUpTold}, receive: receiveForComplaint,
+		signals: []string{models.ApprovalDecidedTo, models.FollowUpTold, models.ComplaintSucceeded}, receive: receiveForComplaint,
 		name: func(e models.CaseEvent) string { return string(e.Action) },
 		tick: models.CaseEvent{Action: models.ActionTick}, adopt: models.CaseEvent{Action: models.ActionAdopt},
 		meta: func(e models.CaseEvent) models.Meta { return e.Meta },
 		look: func(s *models.CaseState, at time.Time) seen {
-			return seen{seq: s.Seq, handled: s.Handled, nextAt: s.NextAt, over: s.Over(at), orders: s.Orders}
+			return seen{seq: s.Seq, handled: s.Handled, nextAt: s.NextAt, over: s.Over(at), orders: s.Orders, news: s.News}
 		},
 		check: func(s *models.CaseState, e models.CaseEvent, at time.Time) error {
 			_, err := models.CheckCase(s, e.Action, e.Meta.Actor, at)
@@ -73,7 +74,7 @@ func complaint(caseID string) spec[models.CaseState, models.CaseEvent] {
 			return o, err
 		},
 		roll: func(ctx workflow.Context, p *process[models.CaseState, models.CaseEvent]) error {
-			return workflow.NewContinueAsNewError(ctx, Complaint, models.ComplaintInput{CaseID: caseID, State: p.state, Unsent: p.unsent, Ordered: p.ordered})
+			return workflow.NewContinueAsNewError(ctx, Complaint, models.ComplaintInput{CaseID: caseID, State: p.state, Unsent: p.unsent, Ordered: p.ordered, Told: p.known})
 		},
 	}
 }
@@ -84,6 +85,11 @@ func receiveForComplaint(c workflow.ReceiveChannel, signal string) (models.CaseE
 		var f models.FollowUpFact
 		ok := c.ReceiveAsync(&f)
 		return models.CaseSurveyed(f), ok
+	}
+	if signal == models.ComplaintSucceeded {
+		var e models.CaseEvent
+		ok := c.ReceiveAsync(&e)
+		return e, ok
 	}
 	var d models.ApprovalDecided
 	ok := c.ReceiveAsync(&d)

@@ -19,6 +19,7 @@ func FollowUp(ctx workflow.Context, in models.FollowUpInput) (models.FollowUpRes
 	if err != nil {
 		return models.FollowUpResult{}, err
 	}
+	p.known = in.News
 	if err := p.run(ctx); err != nil {
 		return models.FollowUpResult{}, err
 	}
@@ -40,7 +41,7 @@ func followUpSpec(in models.FollowUpInput) spec[models.FollowUpState, models.Fol
 		tick: models.FollowUpEvent{Action: models.FollowUpTick}, adopt: models.FollowUpEvent{Action: models.FollowUpAdopted},
 		meta: func(e models.FollowUpEvent) models.Meta { return e.Meta },
 		look: func(s *models.FollowUpState, _ time.Time) seen {
-			return seen{seq: s.Seq, handled: s.Handled, nextAt: s.NextAt, over: s.Over()}
+			return seen{seq: s.Seq, handled: s.Handled, nextAt: s.NextAt, over: s.Over(), news: s.News}
 		},
 		check: func(s *models.FollowUpState, _ models.FollowUpEvent, at time.Time) error {
 			return models.CheckFollowUp(s, at)
@@ -77,7 +78,7 @@ func followUpSpec(in models.FollowUpInput) spec[models.FollowUpState, models.Fol
 		return o, err
 	}
 	s.roll = func(ctx workflow.Context, p *process[models.FollowUpState, models.FollowUpEvent]) error {
-		return workflow.NewContinueAsNewError(ctx, FollowUp, models.FollowUpInput{InvitationID: in.InvitationID, Plan: in.Plan, State: p.state, Unsent: p.unsent, Told: told})
+		return workflow.NewContinueAsNewError(ctx, FollowUp, models.FollowUpInput{InvitationID: in.InvitationID, Plan: in.Plan, State: p.state, Unsent: p.unsent, Told: told, News: p.known})
 	}
 	return s
 }

@@ -28,6 +28,7 @@ type seen struct {
 	nextAt  *time.Time
 	over    bool
 	orders  []models.ApprovalOrder // in the order of their steps
+	news    *models.ClientNews     // for the client's relationship; nil: none yet
 }
 
 // outcome is a step that was taken, or a stored state that had moved on (behind).
@@ -49,6 +50,7 @@ type child struct {
 type spec[S, E any] struct {
 	process string // its name, for the approvals that it asks for
 	first   string // the update that begins it; empty: it begins with opening
+	ready   string // the update that answers once the first step is taken; empty: none
 	again   bool   // first may come again, as any action
 	begins  bool   // it begins with opening, and first may come later
 	opening E
@@ -66,6 +68,7 @@ type spec[S, E any] struct {
 	exists  func(*S) error                      // of a second beginning
 	advance func(ctx workflow.Context, s *S, e E, at time.Time) (outcome[S, E], error)
 	roll    func(workflow.Context, *process[S, E]) error // continues as new
+	events  int                                          // after so many it continues as new; 0: when the engine suggests it
 }
 
 // process is the durable shell of one business object. It takes one step for each command of a person, each fact that it is
@@ -77,6 +80,7 @@ type process[S, E any] struct {
 	state   *S                      // nil until the first step
 	unsent  []int64                 // steps whose messages have not left yet
 	ordered int64                   // the last step whose orders were carried out
+	known   int64                   // the last step whose news the client's relationship was told
 	pending int                     // what is being done aside
 	orders  workflow.Mutex          // orders are carried out one after the other: a word must not overtake the start
 	told    []E                     // facts that wait for their step
@@ -110,6 +114,11 @@ func begin[S, E any](ctx workflow.Context, id string, s spec[S, E], state *S, un
 	}
 	if s.first != "" {
 		if err := wf.Handle(ctx, s.first, p.checkFirst, p.record); err != nil {
+			return nil, err
+		}
+	}
+	if s.ready != "" {
+		if err := wf.Handle(ctx, s.ready, func(workflow.Context, E) error { return p.notRolling() }, p.awaitState); err != nil {
 			return nil, err
 		}
 	}
@@ -263,7 +272,8 @@ func (p *process[S, E]) drain() {
 }
 
 func (p *process[S, E]) mustRoll(ctx workflow.Context) bool {
-	return workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+	info := workflow.GetInfo(ctx)
+	return info.GetContinueAsNewSuggested() || p.events > 0 && info.GetCurrentHistoryLength() >= p.events
 }
 
 // continueAsNew starts a new history once no command is half done and all that was told has been taken; meanwhile
@@ -332,6 +342,9 @@ func (p *process[S, E]) checkCommand(ctx workflow.Context, e E) error {
 		return err
 	}
 	if p.state == nil {
+		if p.opens() {
+			return nil // its first step is under way: the handler waits for it
+		}
 		return p.unknown
 	}
 	if p.repeats(ctx, e) {
@@ -346,6 +359,14 @@ func (p *process[S, E]) checkCommand(ctx workflow.Context, e E) error {
 // command applies one action. Commands of one object are applied one after the other: a step yields while it is written,
 // and a second one must not be judged by the state before it.
 func (p *process[S, E]) command(ctx workflow.Context, e E) (models.CaseReply, error) {
+	if p.state == nil {
+		if _, err := p.awaitState(ctx, e); err != nil {
+			return models.CaseReply{}, err
+		}
+		if err := p.check(p.state, e, workflow.Now(ctx)); err != nil {
+			return models.CaseReply{}, err
+		}
+	}
 	if err := p.mu.Lock(ctx); err != nil {
 		return models.CaseReply{}, err
 	}
@@ -358,6 +379,20 @@ func (p *process[S, E]) command(ctx workflow.Context, e E) (models.CaseReply, er
 	}
 	if err := p.take(ctx, e); err != nil {
 		return models.CaseReply{}, err
+	}
+	return p.reply(ctx), nil
+}
+
+// opens reports whether the process is about to take its first step by itself.
+func (p *process[S, E]) opens() bool { return (p.first == "" || p.begins) && !p.rejected }
+
+// awaitState waits for the first step of a process that begins by itself.
+func (p *process[S, E]) awaitState(ctx workflow.Context, _ E) (models.CaseReply, error) {
+	if err := workflow.Await(ctx, func() bool { return p.state != nil || p.rejected }); err != nil {
+		return models.CaseReply{}, err
+	}
+	if p.rejected {
+		return models.CaseReply{}, p.unknown
 	}
 	return p.reply(ctx), nil
 }
@@ -401,6 +436,7 @@ func (p *process[S, E]) take(ctx workflow.Context, e E) error {
 			})
 		}
 		p.carryOut(ctx, now.orders)
+		p.tellClient(ctx, now.news)
 		switch {
 		case !out.behind, p.name(e) == p.name(p.adopt), p.repeats(ctx, e):
 			return nil

@@ -13,10 +13,15 @@ import (
 // Reception is the process of one reception, from its draft until nothing can happen to it any more: closed, rejected,
 // withdrawn, or cancelled and past the time for claims.
 func Reception(ctx workflow.Context, in models.ReceptionInput) (models.ReceptionResult, error) {
-	p, err := begin(ctx, in.ReceptionID, reception(in.ReceptionID), in.State, in.Unsent, in.Ordered)
+	s := reception(in.ReceptionID)
+	if in.Record != nil {
+		s.first, s.opening = "", *in.Record
+	}
+	p, err := begin(ctx, in.ReceptionID, s, in.State, in.Unsent, in.Ordered)
 	if err != nil {
 		return models.ReceptionResult{}, err
 	}
+	p.known = in.Told
 	if err := p.run(ctx); err != nil {
 		return models.ReceptionResult{}, err
 	}
@@ -35,13 +40,16 @@ func reception(receptionID string) spec[models.ReceptionState, models.ReceptionE
 		tick: models.ReceptionEvent{Action: models.ReceptionTick}, adopt: models.ReceptionEvent{Action: models.ReceptionAdopt},
 		meta: func(e models.ReceptionEvent) models.Meta { return e.Meta },
 		look: func(s *models.ReceptionState, at time.Time) seen {
-			return seen{seq: s.Seq, handled: s.Handled, nextAt: s.NextAt, over: s.Over(at), orders: s.Orders}
+			return seen{seq: s.Seq, handled: s.Handled, nextAt: s.NextAt, over: s.Over(at), orders: s.Orders, news: s.News}
 		},
 		check: func(s *models.ReceptionState, e models.ReceptionEvent, at time.Time) error {
 			_, err := models.CheckReception(s, e.Action, e.Meta.Actor, at)
 			return err
 		},
 		unknown: errs.New(errs.NotFound, "reception.unknown"),
+		refusal: func(ctx workflow.Context, err error) {
+			workflow.GetLogger(ctx).Error("reception not drafted", "reception_id", receptionID, "err", err)
+		},
 		exists: func(s *models.ReceptionState) error {
 			return errs.New(errs.Conflict, "reception.exists", "number", s.Number)
 		},
@@ -58,7 +66,7 @@ func reception(receptionID string) spec[models.ReceptionState, models.ReceptionE
 		},
 		roll: func(ctx workflow.Context, p *process[models.ReceptionState, models.ReceptionEvent]) error {
 			return workflow.NewContinueAsNewError(ctx, Reception, models.ReceptionInput{
-				ReceptionID: receptionID, State: p.state, Unsent: p.unsent, Ordered: p.ordered,
+				ReceptionID: receptionID, State: p.state, Unsent: p.unsent, Ordered: p.ordered, Told: p.known,
 			})
 		},
 	}

@@ -21,21 +21,19 @@ import (
 )
 
 const (
-	shownFaults = 20 // rows that failed are told on the terminal, when there is no report
+	shownFaults = 20 // rows of which there is something to tell are told on the terminal, when there is no report
 	shownRows   = 3  // of a dry run
 )
 
 func importCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "import", Short: "Bring data from files into a running mcrflow, through its API"}
-	cmd.AddCommand(importCasesCommand())
+	cmd.AddCommand(importCasesCommand(), importClientsCommand())
 	return cmd
 }
 
 func importCasesCommand() *cobra.Command {
-	var o importer.Options
-	var mapFile, reportFile string
 	cmd := &cobra.Command{
-		Use: "cases", Short: "Record the rows of a CSV file as cases", Args: cobra.NoArgs,
+		Use: "cases", Short: "Record the rows of a CSV file as cases",
 		Long: `Records the rows of a CSV file as cases, as the map says, with the rights of the token's owner.
 
 Each row has an idempotency key made of the map's name and the row's own key. The command may be stopped and run again:
@@ -43,43 +41,82 @@ what is there already is not made twice. The server remembers a key for 24 hours
 remembers which case each row became, for good.
 
 examples/import has maps for two public data sets, with excerpts of them.`,
-		Example: `  export MCRFLOW_TOKEN=$(curl -s -H 'Content-Type: application/json' -d '{"username":"supervisor1","password":"demo"}' \
-    http://127.0.0.1:8080/api/v1/auth/login | sed 's/.*"token":"\([^"]*\)".*/\1/')
+		Example: tokenExample + `
   mcrflow import cases --file examples/import/cfpb_excerpt.csv --map examples/import/cfpb.yaml --dry-run
   mcrflow import cases --file examples/import/cfpb_excerpt.csv --map examples/import/cfpb.yaml --report failed.csv`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := newSpeech()
-			if err != nil {
-				return err
-			}
-			if o.Map, err = importer.LoadMap(mapFile); err != nil {
-				return s.faults(mapFile, err)
-			}
-			if o.Token == "" && !o.DryRun {
-				return errors.New("--token, or MCRFLOW_TOKEN, is needed")
-			}
-			o.Locale, o.UserAgent = s.locale, "mcrflow-import/"+version
-			return s.importCases(cmd, o, reportFile)
-		},
+	}
+	takesRows(cmd, "a case", func(path string, _ *importer.Options) (importer.Mapping, error) { return importer.LoadMap(path) })
+	return cmd
+}
+
+func importClientsCommand() *cobra.Command {
+	var duplicates string
+	cmd := &cobra.Command{
+		Use: "clients", Short: "Record the rows of a CSV file as clients with their contacts",
+		Long: `Records the rows of a CSV file as clients, each row with up to one contact, as the map says, with the rights of the
+token's owner. Rows with one external reference, or without any and with one name and region, are one client: the first
+describes it, each further one adds a contact.
+
+A client whose reference, or name and region, is there already stays as it is, and gets the contacts that it lacks; one
+that was merged leads to its survivor. A new one that may be the same company as another (by name, phone numbers and
+e-mail addresses) is imported and told in the report; with --duplicates skip it is left out, and told.
+
+The command may be stopped and run again: what is there already is not made twice. A row whose text is not in the encoding
+that the map names is refused with its line and column. examples/import has a map with an invented file.`,
+		Example: tokenExample + `
+  mcrflow import clients --file examples/import/clients.csv --map examples/import/clients.yaml --dry-run
+  mcrflow import clients --file examples/import/clients.csv --map examples/import/clients.yaml --report told.csv`,
+	}
+	takesRows(cmd, "a client", func(path string, o *importer.Options) (importer.Mapping, error) {
+		if duplicates != "import" && duplicates != "skip" {
+			return nil, fmt.Errorf("--duplicates is import or skip, not %q", duplicates)
+		}
+		o.SkipDuplicates = duplicates == "skip"
+		return importer.LoadClientMap(path)
+	})
+	cmd.Flags().StringVar(&duplicates, "duplicates", "import", "what becomes of clients that may be there already: import or skip")
+	return cmd
+}
+
+const tokenExample = `  export MCRFLOW_TOKEN=$(curl -s -H 'Content-Type: application/json' -d '{"username":"supervisor1","password":"demo"}' \
+    http://127.0.0.1:8080/api/v1/auth/login | sed 's/.*"token":"\([^"]*\)".*/\1/')`
+
+// takesRows makes a command import the rows of a file. what is what a row becomes, and load reads the map.
+func takesRows(cmd *cobra.Command, what string, load func(path string, o *importer.Options) (importer.Mapping, error)) {
+	var o importer.Options
+	var mapFile, reportFile string
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		s, err := newSpeech()
+		if err != nil {
+			return err
+		}
+		if o.Map, err = load(mapFile, &o); err != nil {
+			return s.faults(mapFile, err)
+		}
+		if o.Token == "" && !o.DryRun {
+			return errors.New("--token, or MCRFLOW_TOKEN, is needed")
+		}
+		o.Locale, o.UserAgent = s.locale, "mcrflow-import/"+version
+		return s.importRows(cmd, o, reportFile)
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.File, "file", "", "CSV file with a header")
-	f.StringVar(&mapFile, "map", "", "map from its columns to the fields of a case (YAML)")
+	f.StringVar(&mapFile, "map", "", "map from its columns to the fields of "+what+" (YAML)")
 	f.StringVar(&o.URL, "url", "http://127.0.0.1:8080", "address of the server")
 	f.StringVar(&o.Token, "token", os.Getenv("MCRFLOW_TOKEN"), "token of the caller; better given as MCRFLOW_TOKEN, which other users of this machine cannot read")
 	f.Lookup("token").DefValue = "$MCRFLOW_TOKEN"
 	f.IntVar(&o.Concurrency, "concurrency", 8, "rows under way at once")
 	f.IntVar(&o.Limit, "limit", 0, "rows to take, from the top; 0 takes all")
 	f.BoolVar(&o.DryRun, "dry-run", false, "check every row and show the first ones; send nothing")
-	f.StringVar(&reportFile, "report", "", "file for the rows that failed, with the reasons (CSV)")
-	f.StringVar(&o.Journal, "journal", "", "file that remembers which case each row became (CSV); goes on being written")
+	f.StringVar(&reportFile, "report", "", "file for the rows that failed or may be duplicates, with the reasons (CSV)")
+	f.StringVar(&o.Journal, "journal", "", "file that remembers what each row became (CSV); goes on being written")
 	f.DurationVar(&o.Patience, "patience", 2*time.Minute, "how long to wait for a server that does not answer")
 	for _, name := range []string{"file", "map"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err) // a flag that is not there: a mistake above
 		}
 	}
-	return cmd
 }
 
 // speech is the command's voice on the terminal, in the reader's language.
@@ -118,7 +155,7 @@ func (s speech) faults(name string, err error) error {
 	return errors.New(b.String())
 }
 
-func (s speech) importCases(cmd *cobra.Command, o importer.Options, reportFile string) (err error) {
+func (s speech) importRows(cmd *cobra.Command, o importer.Options, reportFile string) (err error) {
 	out, terminal := cmd.ErrOrStderr(), isatty.IsTerminal(os.Stderr.Fd())
 	total, err := importer.Count(o.File, o.Map)
 	if err != nil {
@@ -135,7 +172,7 @@ func (s speech) importCases(cmd *cobra.Command, o importer.Options, reportFile s
 	var failed error
 	rows := 0
 	o.OnRow = func(r importer.Result) {
-		if r.Outcome == importer.Failed {
+		if r.Told() {
 			progress.Clear()
 			failed = errors.Join(failed, note(r))
 		}
@@ -164,7 +201,7 @@ func (s speech) importCases(cmd *cobra.Command, o importer.Options, reportFile s
 	return nil
 }
 
-// rowFaults returns what tells of a row that failed: into the report, or the first of them on the terminal.
+// rowFaults returns what tells of a row that failed or may be a duplicate: into the report, or the first on the terminal.
 func (s speech) rowFaults(out io.Writer, reportFile string) (note func(importer.Result) error, finish func() error, err error) {
 	if reportFile != "" {
 		file, err := os.Create(reportFile)
@@ -207,10 +244,13 @@ func show(w io.Writer, r importer.Result) error {
 func (s speech) summary(o importer.Options, sum importer.Summary) string {
 	args := errs.Args(
 		"created", strconv.Itoa(sum.Created), "already", strconv.Itoa(sum.Already), "failed", strconv.Itoa(sum.Failed),
-		"checked", strconv.Itoa(sum.Checked), "rows", strconv.Itoa(sum.Rows),
+		"skipped", strconv.Itoa(sum.Skipped), "duplicates", strconv.Itoa(sum.Duplicates), "checked", strconv.Itoa(sum.Checked), "rows", strconv.Itoa(sum.Rows),
 		"took", sum.Took.Round(100*time.Millisecond).String(), "rate", strconv.FormatFloat(sum.Rate(), 'f', 1, 64))
 	if o.DryRun {
 		return s.texts.Text(s.locale, "import.checked", args)
+	}
+	if _, ok := o.Map.(*importer.ClientMap); ok {
+		return s.texts.Text(s.locale, "import.summary_clients", args)
 	}
 	return s.texts.Text(s.locale, "import.summary", args)
 }

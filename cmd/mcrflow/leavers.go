@@ -55,7 +55,7 @@ func (l *leavers) Deactivate(ctx context.Context, userID string, meta models.Met
 	return u, nil
 }
 
-// tell tells the approvals and receptions in which the user had a part; each finds somebody else. One that is not told now
+// tell tells the approvals, receptions and relationships in which the user had a part; each finds somebody else. One that is not told now
 // finds out at its next step, at the latest when the clock looks at it.
 func (l *leavers) tell(ctx context.Context, userID string, data []byte, meta models.Meta) {
 	approvals, err := l.store.OpenApprovalsOf(ctx, userID)
@@ -67,7 +67,12 @@ func (l *leavers) tell(ctx context.Context, userID string, data []byte, meta mod
 		e := models.ReceptionEvent{Meta: meta, Action: models.ReceptionDeactivate, Data: data}
 		err = errors.Join(err, l.engine.Signal(ctx, models.ReceptionWorkflowID(id), models.ReceptionLeft, e))
 	}
-	if err = errors.Join(err, readErr); err != nil {
+	relationships, relErr := l.store.RelationshipsOf(ctx, userID)
+	for _, id := range relationships {
+		e := models.RelationshipEvent{Meta: meta, Action: models.RelationshipLeft, Data: data}
+		err = errors.Join(err, l.engine.Signal(ctx, models.RelationshipWorkflowID(id), models.RelationshipChanged, e))
+	}
+	if err = errors.Join(err, readErr, relErr); err != nil {
 		l.log.WarnContext(ctx, "processes not told of a leaver", "user_id", userID, "err", err)
 	}
 }

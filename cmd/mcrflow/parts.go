@@ -134,7 +134,7 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 		People: p.store, Deactivator: &leavers{store: p.store, rules: p.rules, engine: engine, log: p.log},
 		Clients: p.store, Policies: p.store, Notifications: p.store, Webhooks: p.store, Resources: p.store, Budgets: p.store,
 		Channels: p.store, Messenger: channel.New(mailer, p.store, time.Now), Email: mailer.Configured(),
-		Organisation: p.store, Cases: p.store, Approvals: p.store, Receptions: p.store, Inspections: p.store,
+		Organisation: p.store, Cases: p.store, Approvals: p.store, Receptions: p.store, Relationships: p.store, Grading: p.store, Inspections: p.store, Discipline: p.store,
 		Campaigns: p.store, Surveys: p.store, HashLink: auth.HashLink,
 	}
 	if p.traces != nil {
@@ -221,7 +221,9 @@ func (p *parts) work() (*crew, error) {
 		Campaign: &activities.Campaign{
 			Store: p.store, Rules: p.rules, Schedules: temporalx.NewSchedules(p.engine), Questions: questions, Now: time.Now,
 		},
-		Inspection: &activities.Inspection{Store: p.store, Rules: p.rules},
+		Inspection:   &activities.Inspection{Store: p.store, Rules: p.rules},
+		Discipline:   &activities.Discipline{Store: p.store, Rules: p.rules},
+		Relationship: &activities.Relationship{Store: p.store, Rules: p.rules, Clients: temporalx.Clients{Engine: temporalx.NewEngine(p.engine, models.RelationshipTaskQueue)}},
 		Notifications: &activities.Notifications{
 			Outbox: p.store, Mail: sender, Webhooks: webhook.NewPoster(time.Now), Texts: p.texts, PublicURL: p.config.PublicURL, Now: time.Now,
 		},

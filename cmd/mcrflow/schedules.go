@@ -35,9 +35,41 @@ func (p *parts) ensureSchedules(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := temporalx.NewSchedules(p.engine).Ensure(ctx, models.InspectionSpec(c)); err != nil {
+	schedules := temporalx.NewSchedules(p.engine)
+	if err := schedules.Ensure(ctx, models.InspectionSpec(c)); err != nil {
+		return err
+	}
+	policy, _, c, err := p.rules.LatestCadence(ctx)
+	if err != nil {
+		return err
+	}
+	if err := schedules.Ensure(ctx, models.DisciplineSpec(policy, c)); err != nil {
 		return err
 	}
 	l := &leavers{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue), log: p.log}
-	return l.catchUp(ctx)
+	if err := l.catchUp(ctx); err != nil {
+		return err
+	}
+	return p.beginRelationships(ctx)
+}
+
+// unbegunAtOnce is how many processes of clients are begun before the next ones are looked for.
+const unbegunAtOnce = 500
+
+// beginRelationships begins the processes of clients that have none yet: those that came when the engine was down, or with
+// the data of a demonstration. One that runs already is left alone.
+func (p *parts) beginRelationships(ctx context.Context) error {
+	engine, after := temporalx.NewEngine(p.engine, models.RelationshipTaskQueue), ""
+	for {
+		ids, err := p.store.Unbegun(ctx, after, unbegunAtOnce)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for _, id := range ids {
+			if err := engine.Begin(ctx, models.RelationshipType, models.RelationshipWorkflowID(id), models.RelationshipInput{ClientID: id}); err != nil {
+				return err
+			}
+		}
+		after = ids[len(ids)-1]
+	}
 }

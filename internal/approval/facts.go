@@ -41,7 +41,8 @@ const factRequesterRoles = "requester.roles"
 
 var (
 	requesterRoles = Fact{Name: factRequesterRoles, Type: FactList}
-	clientClass    = Fact{Name: "client.class", Type: FactText, Values: []string{"S", "A", "B", "C"}}
+	classes        = []string{"S", "A", "B", "C"}
+	clientClass    = Fact{Name: "client.class", Type: FactText, Values: classes}
 	caseType       = Fact{Name: "case.type", Type: FactText, Values: []string{"complaint", "inquiry"}}
 	casePriority   = Fact{Name: "case.priority", Type: FactText, Values: []string{"P1", "P2", "P3", "P4"}}
 )
@@ -64,6 +65,19 @@ var subjects = map[string]Subject{
 		{Name: "transfer.from_id", Type: FactUser},
 		{Name: "transfer.to_id", Type: FactUser},
 		{Name: "transfer.to_roles", Type: FactList},
+	}},
+	"classification": {Name: "classification", Facts: []Fact{
+		clientClass, requesterRoles,
+		{Name: "classification.proposed", Type: FactText, Values: classes},
+		{Name: "classification.computed", Type: FactText, Values: classes}, // what the classification policy would propose
+		{Name: "classification.points", Type: FactNumber},                  // 0 to 100
+		{Name: "classification.departs", Type: FactFlag},                   // proposed is not computed
+		{Name: "classification.raises", Type: FactFlag},                    // proposed is better than the class that the client has
+	}},
+	"plan": {Name: "plan", Amount: "plan.budget_total", Facts: []Fact{
+		clientClass, requesterRoles,
+		{Name: "plan.budget_total", Type: FactNumber},
+		{Name: "plan.activities", Type: FactNumber},
 	}},
 	"extension": {Name: "extension", Facts: []Fact{
 		caseType, casePriority, clientClass, requesterRoles,

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -58,6 +59,8 @@ type client struct {
 	Class          string    `yaml:"class"`
 	AccountManager string    `yaml:"account_manager"`
 	Status         string    `yaml:"status"`
+	Sales12m       *int64    `yaml:"sales_12m"` // in minor units
+	Currency       string    `yaml:"currency"`
 	Contacts       []contact `yaml:"contacts"`
 }
 
@@ -67,6 +70,14 @@ type contact struct {
 	Phone  string `yaml:"phone"`
 	Email  string `yaml:"email"`
 	Locale string `yaml:"locale"`
+
+	Role             models.ContactRole `yaml:"role"`
+	Influence        *int               `yaml:"influence"`
+	Attitude         models.Attitude    `yaml:"attitude"`
+	RelationStrength *int               `yaml:"relation_strength"`
+	KnownBy          []string           `yaml:"known_by"` // usernames
+	Preferences      string             `yaml:"preferences"`
+	Worries          string             `yaml:"worries"`
 }
 
 type resource struct {
@@ -152,15 +163,20 @@ func (d document) loadClients(ctx context.Context, s Stores) error {
 	for _, c := range d.Clients {
 		row := models.Client{
 			ID: id.Derive(id.Client, "demo", c.Name), Name: c.Name, Industry: c.Industry, Region: c.Region, Class: c.Class,
-			AccountManagerID: ref(userID, c.AccountManager), Status: c.Status,
+			AccountManagerID: ref(userID, c.AccountManager), Status: c.Status, Sales12m: c.Sales12m, Currency: c.Currency,
 		}
 		if _, err := s.CreateClient(ctx, row); err != nil {
 			return fmt.Errorf("demo client %s: %w", c.Name, err)
 		}
 		for _, p := range c.Contacts {
-			_, err := s.CreateContact(ctx, models.Contact{
+			knownBy, err := d.users(p.KnownBy)
+			if err != nil {
+				return fmt.Errorf("demo contact %s: %w", p.Name, err)
+			}
+			_, err = s.CreateContact(ctx, models.Contact{
 				ID: id.Derive(id.Contact, row.ID, p.Name), ClientID: row.ID, Name: p.Name, Title: p.Title,
-				Phone: p.Phone, Email: p.Email, Locale: p.Locale,
+				Phone: p.Phone, Email: p.Email, Locale: p.Locale, Role: p.Role, Influence: p.Influence, Attitude: p.Attitude,
+				RelationStrength: p.RelationStrength, KnownByIDs: knownBy, Preferences: p.Preferences, Worries: p.Worries,
 			})
 			if err != nil {
 				return fmt.Errorf("demo contact %s: %w", p.Name, err)
@@ -211,6 +227,18 @@ func (d document) loadBudgets(ctx context.Context, s Stores) error {
 		}
 	}
 	return nil
+}
+
+// users are the ids of people of the document.
+func (d document) users(names []string) ([]string, error) {
+	ids := make([]string, len(names))
+	for i, name := range names {
+		if !slices.ContainsFunc(d.Users, func(u user) bool { return u.Username == name }) {
+			return nil, fmt.Errorf("user %q is not named", name)
+		}
+		ids[i] = userID(name)
+	}
+	return ids, nil
 }
 
 func userID(username string) string { return id.Derive(id.User, "demo", username) }

@@ -13,11 +13,15 @@ import (
 
 	"github.com/mcrflow/mcrflow/examples"
 	"github.com/mcrflow/mcrflow/internal/approval"
+	"github.com/mcrflow/mcrflow/internal/cadence"
 	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/campaign"
+	"github.com/mcrflow/mcrflow/internal/classification"
 	"github.com/mcrflow/mcrflow/internal/demo"
+	"github.com/mcrflow/mcrflow/internal/health"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/responsibility"
 	"github.com/mcrflow/mcrflow/internal/store"
 	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/internal/testkit"
@@ -64,6 +68,8 @@ func TestDemo_has_the_organisation_that_its_users_expect(t *testing.T) {
 		"agent1": {"hotline", "supervisor1"}, "agent2": {"hotline", "supervisor1"}, "agent3": {"hotline", "supervisor1"},
 		"agent4": {"backoffice", "supervisor2"},
 		"am1":    {"sales", "manager1"}, "am2": {"sales", "manager1"},
+		"supervisor3": {"products", "manager1"}, "pm1": {"products", "supervisor3"},
+		"supervisor4": {"maintenance", "manager1"}, "rmm1": {"maintenance", "supervisor4"}, "assistant1": {"", "manager1"},
 		"clerk1": {"reception", "manager1"}, "clerk2": {"reception", "manager1"}, "finance1": {"", "manager1"},
 		"auditor1": {}, "scheduler1": {}, "admin": {},
 	}, got)
@@ -89,11 +95,20 @@ func TestDemo_has_twelve_clients_of_all_classes_that_can_be_reached(t *testing.T
 	for _, c := range clients {
 		classes[c.Class]++
 		require.NotNil(t, c.AccountManagerID)
+		require.NotNil(t, c.Sales12m, c.Name)
+		require.Equal(t, "CNY", c.Currency)
 		contacts, _, err := s.Contacts(t.Context(), c.ID, models.Page{})
 		require.NoError(t, err)
 		require.NotEmpty(t, contacts)
 		for _, p := range contacts {
 			require.NotEmpty(t, p.Phone+p.Email, p.Name)
+			if c.Class == "S" {
+				require.NotEmpty(t, p.Role, p.Name)
+				require.NotEmpty(t, p.Attitude, p.Name)
+				require.NotNil(t, p.Influence, p.Name)
+				require.NotNil(t, p.RelationStrength, p.Name)
+				require.NotEmpty(t, p.KnownByIDs, p.Name)
+			}
 		}
 	}
 	require.Len(t, classes, 4)
@@ -168,6 +183,7 @@ func TestDemo_refuses_unknown_fields_and_references(t *testing.T) {
 		"users: [{username: a, locale: en, team: nowhere}]",
 		"users: [{username: a, locale: en, roles: [king]}]",
 		"clients: [{name: a, class: S, status: active, account_manager: nobody}]",
+		"clients: [{name: a, class: S, status: active, contacts: [{name: b, known_by: [nobody]}]}]",
 		"resources: [{name: a, kind: boat}]",
 		"budgets: [{team: nowhere, from: 2026-01-01, until: 2026-12-31, currency: CNY, control: weak, amounts: {meals: 1}}]",
 		"budgets: [{team: nowhere, from: soon, until: 2026-12-31}]",
@@ -260,6 +276,39 @@ func TestDefault_policies_are_published_once_as_version_one(t *testing.T) {
 	for event, f := range asked.FollowUps {
 		require.Contains(t, book.Names(), f.Template, event)
 	}
+
+	v, err = s.LatestPolicy(t.Context(), health.PolicyKind)
+	require.NoError(t, err)
+	require.Equal(t, 1, v.Version)
+	counted, faults := health.Parse(v.Body)
+	require.Empty(t, faults)
+	scores, err := health.Compile(counted, 1)
+	require.NoError(t, err)
+	require.Equal(t, 60, scores.Score(nil, time.Now(), time.UTC).Points, "a client of whom nothing is known")
+
+	v, err = s.LatestPolicy(t.Context(), responsibility.Kind)
+	require.NoError(t, err)
+	require.Equal(t, 1, v.Version)
+	rows, faults := responsibility.Parse(v.Body)
+	require.Empty(t, faults)
+	matrix, err := responsibility.Compile(rows, 1)
+	require.NoError(t, err)
+	require.Len(t, matrix.Items(), 9, "the nine rows of D-24")
+
+	v, err = s.LatestPolicy(t.Context(), cadence.Kind)
+	require.NoError(t, err)
+	require.Equal(t, 1, v.Version)
+	rhythm, faults := cadence.ParsePolicy(v.Body)
+	require.Empty(t, faults)
+	require.Subset(t, matrix.Posts(), rhythm.Weekly.Posts, "U-13 asks posts that there are")
+
+	v, err = s.LatestPolicy(t.Context(), classification.Kind)
+	require.NoError(t, err)
+	require.Equal(t, 1, v.Version)
+	grades, faults := classification.Parse(v.Body)
+	require.Empty(t, faults)
+	_, err = classification.Compile(grades, 1)
+	require.NoError(t, err)
 }
 
 func TestDefault_approval_policy_finds_its_people_in_the_demo(t *testing.T) {
@@ -273,4 +322,33 @@ func TestDefault_approval_policy_finds_its_people_in_the_demo(t *testing.T) {
 	doc, faults := approval.Parse(body)
 	require.Empty(t, faults)
 	require.Empty(t, doc.Check(approval.Refs{Roles: models.RoleNames(), Org: org.ForApprovals(), At: time.Now()}))
+}
+
+func TestDefault_responsibility_policy_finds_its_people_in_the_demo(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	require.NoError(t, demo.Load(t.Context(), s, examples.Demo))
+	org, err := s.Org(t.Context())
+	require.NoError(t, err)
+	body, err := policies.FS.ReadFile("responsibility/default.yaml")
+	require.NoError(t, err)
+	doc, faults := responsibility.Parse(body)
+	require.Empty(t, faults)
+	matrix, err := responsibility.Compile(doc, 1)
+	require.NoError(t, err)
+	of := func(name string) string { return id.Derive(id.User, "demo", name) }
+	posts := map[string]string{
+		"product_manager": of("pm1"), "regional_maintenance_manager": of("rmm1"), "administrative_assistant": of("assistant1"),
+	}
+	for _, item := range matrix.Items() {
+		who, err := matrix.Assign(item, posts, org.ForClient(of("am1")))
+		require.NoError(t, err)
+		require.Empty(t, who.Unfilled, item)
+		monitor := of("manager1")
+		if item == responsibility.DirectFeedback {
+			monitor = of("supervisor2")
+		}
+		require.Equal(t, monitor, who.FirstMonitor, item)
+		require.Contains(t, who.Monitors, of("supervisor3"), item)
+	}
 }

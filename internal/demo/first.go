@@ -8,10 +8,14 @@ import (
 
 	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/auth"
+	"github.com/mcrflow/mcrflow/internal/cadence"
 	"github.com/mcrflow/mcrflow/internal/campaign"
+	"github.com/mcrflow/mcrflow/internal/classification"
 	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/health"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/responsibility"
 	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 	"github.com/mcrflow/mcrflow/policies"
@@ -120,6 +124,42 @@ func SeedPolicies(ctx context.Context, s Policies) error {
 			return nil, faults
 		}
 		return doc, doc.Check(campaign.Refs{Calendars: calendars})
+	}); err != nil {
+		return err
+	}
+	if err := seedPolicy(ctx, s, classification.Kind, func(body []byte) (any, []errs.Field) {
+		doc, faults := classification.Parse(body)
+		if len(faults) > 0 {
+			return nil, faults
+		}
+		return doc, doc.Check(classification.Refs{})
+	}); err != nil {
+		return err
+	}
+	if err := seedPolicy(ctx, s, cadence.Kind, func(body []byte) (any, []errs.Field) {
+		doc, faults := cadence.ParsePolicy(body)
+		if len(faults) > 0 {
+			return nil, faults
+		}
+		return doc, doc.Check(cadence.Refs{Calendars: calendars, Roles: models.RoleNames()})
+	}); err != nil {
+		return err
+	}
+	if err := seedPolicy(ctx, s, health.PolicyKind, func(body []byte) (any, []errs.Field) {
+		doc, faults := health.Parse(body)
+		if len(faults) > 0 {
+			return nil, faults
+		}
+		return doc, doc.Check()
+	}); err != nil {
+		return err
+	}
+	if err := seedPolicy(ctx, s, responsibility.Kind, func(body []byte) (any, []errs.Field) {
+		doc, faults := responsibility.Parse(body)
+		if len(faults) > 0 {
+			return nil, faults
+		}
+		return doc, doc.Check(responsibility.Refs{Roles: models.RoleNames()})
 	}); err != nil {
 		return err
 	}

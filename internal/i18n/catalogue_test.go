@@ -161,12 +161,26 @@ func keysOf(n ast.Node) []string {
 				})
 			}
 		}
+	case *ast.ValueSpec:
+		if n.Names[0].Name == "textFaults" { // policy: by type, the code of a text that it refuses
+			return codesByType(n)
+		}
 	case *ast.CompositeLit:
 		return keysOfLiteral(n)
 	case *ast.Field:
 		return keysOfTag(n)
 	}
 	return nil
+}
+
+// codesByType takes the first value of each entry of a map literal.
+func codesByType(n *ast.ValueSpec) []string {
+	var keys []string
+	for _, element := range n.Values[0].(*ast.CompositeLit).Elts {
+		code := element.(*ast.KeyValueExpr).Value.(*ast.CompositeLit).Elts[0]
+		keys = append(keys, literals("field.", code)...)
+	}
+	return keys
 }
 
 func keysOfLiteral(n *ast.CompositeLit) []string {

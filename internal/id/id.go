@@ -42,6 +42,17 @@ const (
 	Recipient    = "recipient"
 	Invitation   = "invitation"
 	Inspection   = "inspection"
+	Discipline   = "discipline"
+	Travel       = "travel"
+	Grading      = "grading"
+	Plan         = "plan"
+	PlanActivity = "step"
+	Assessment   = "assessment"
+	Improvement  = "improvement"
+	Interaction  = "interaction"
+	Commitment   = "commitment"
+	Lead         = "lead"
+	Shadow       = "shadow"
 )
 
 var alphabet = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

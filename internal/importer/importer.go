@@ -1,5 +1,6 @@
-// Package importer records the rows of a file as cases, through the API and as its caller: with the caller's rights, and
-// under one idempotency key per row, so that an import may be stopped and run again without making anything twice.
+// Package importer records the rows of a file as cases or as clients with their contacts, through the API and as its caller:
+// with the caller's rights, and under one idempotency key per row, so that an import may be stopped and run again without
+// making anything twice.
 package importer
 
 import (
@@ -21,16 +22,19 @@ import (
 // Options says what to import, how, and where to.
 type Options struct {
 	File        string
-	Map         *Map
-	URL         string // of the server; not needed for a dry run
+	Map         Mapping // a *Map or a *ClientMap
+	URL         string  // of the server; not needed for a dry run
 	Token       string
 	Concurrency int    // rows under way at once; 8 if zero
 	Limit       int    // rows to take, all if zero
 	DryRun      bool   // only check the rows; nothing is sent
-	Journal     string // a file that remembers which case each row became; none if empty
-	UserAgent   string
-	Locale      string        // of the server's problems
-	Patience    time.Duration // how long to wait for a server that does not answer; two minutes if zero
+	Journal     string // a file that remembers what each row became; none if empty
+	// SkipDuplicates leaves out clients that may be there already. The rows go one after another then: each is compared with
+	// those before it, too. Without it they are imported, and told.
+	SkipDuplicates bool
+	UserAgent      string
+	Locale         string        // of the server's problems
+	Patience       time.Duration // how long to wait for a server that does not answer; two minutes if zero
 	// OnRow is told of every row, one after another; it may be nil.
 	OnRow func(Result)
 	// Pause replaces waiting in tests.
@@ -44,6 +48,7 @@ type Outcome string
 const (
 	Created Outcome = "created"
 	Already Outcome = "already" // there from an earlier run
+	Skipped Outcome = "skipped" // left out: its client may be there already
 	Failed  Outcome = "failed"
 	Checked Outcome = "checked" // of a dry run: nothing is wrong with it
 )
@@ -54,24 +59,35 @@ type Result struct {
 	Line    int // in the file, from 1
 	Key     string
 	Outcome Outcome
-	CaseID  string
-	Number  string // of the case
+	ID      string // of the case or the client
+	Number  string // of the case; of a client, the id of the contact
 	Status  int
 	Code    string
 	Detail  string            // what the server said
 	Faults  []apiclient.Fault // by the server, with their texts
 	Local   []errs.Field      // by the importer, whose texts are the catalogue's
-	Body    any               // of a dry run: what would be sent, but for the client and the first contact
+	Body    any               // of a dry run: what would be sent, but for what only the server knows
+	// Duplicates are the clients that the row's may be the same as.
+	Duplicates []Duplicate
+}
+
+// Duplicate is a client that may be the same company as the one of a row; Score is 0.6 to 1.
+type Duplicate struct {
+	ID    string  `json:"id"`
+	Name  string  `json:"name"`
+	Score float64 `json:"score"`
 }
 
 // Summary counts the rows that were dealt with.
 type Summary struct {
-	Rows    int
-	Created int
-	Already int
-	Checked int
-	Failed  int
-	Took    time.Duration
+	Rows       int
+	Created    int
+	Already    int
+	Skipped    int
+	Checked    int
+	Failed     int
+	Duplicates int // rows that were created although their client may have been there already
+	Took       time.Duration
 }
 
 // Rate is the number of rows a second.
@@ -94,11 +110,11 @@ func Run(ctx context.Context, o Options) (s Summary, err error) {
 		return s, err
 	}
 	defer func() { _ = src.Close() }() // only read
-	t, err := openTable(src, o.Map.CSV)
+	t, err := openTable(src, o.Map.head().csv)
 	if err != nil {
 		return s, err
 	}
-	p, err := o.Map.bind(t.header, begun)
+	p, err := bind(o.Map, t.header, begun)
 	if err != nil {
 		return s, err
 	}
@@ -109,24 +125,24 @@ func Run(ctx context.Context, o Options) (s Summary, err error) {
 		}); err != nil {
 			return s, err
 		}
-		j.directory = &directory{api: j.api, m: o.Map}
 		if j.journal, err = openJournal(o.Journal, o.URL); err != nil {
 			return s, err
 		}
 		defer func() { err = errors.Join(err, j.journal.close()) }()
 	}
+	j.kind = o.Map.start(p, j.api, o)
 	err = j.run(ctx, &s)
 	return s, err
 }
 
 // Count returns the number of rows of a file, for a progress bar.
-func Count(file string, m *Map) (int, error) {
+func Count(file string, m Mapping) (int, error) {
 	src, err := os.Open(file)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = src.Close() }() // only read
-	t, err := openTable(src, m.CSV)
+	t, err := openTable(src, m.head().csv)
 	if err != nil {
 		return 0, err
 	}
@@ -141,14 +157,14 @@ func Count(file string, m *Map) (int, error) {
 
 // job is one import: one reader, some senders, and one who counts.
 type job struct {
-	o         Options
-	plan      *plan
-	table     *table
-	api       *apiclient.Client
-	directory *directory
-	journal   *journal
-	rows      chan prepared
-	results   chan Result
+	o       Options
+	plan    *plan
+	table   *table
+	api     *apiclient.Client
+	kind    kind
+	journal *journal
+	rows    chan prepared
+	results chan Result
 }
 
 func (j *job) run(ctx context.Context, s *Summary) error {
@@ -159,7 +175,7 @@ func (j *job) run(ctx context.Context, s *Summary) error {
 	})
 	workers := j.o.Concurrency
 	switch {
-	case j.o.DryRun:
+	case j.o.DryRun, j.o.SkipDuplicates:
 		workers = 1 // in the order of the file
 	case workers <= 0:
 		workers = 8
@@ -197,8 +213,13 @@ func (s *Summary) count(r Result) {
 	switch r.Outcome {
 	case Created:
 		s.Created++
+		if len(r.Duplicates) > 0 {
+			s.Duplicates++
+		}
 	case Already:
 		s.Already++
+	case Skipped:
+		s.Skipped++
 	case Checked:
 		s.Checked++
 	case Failed:
@@ -225,7 +246,7 @@ func (j *job) read(ctx context.Context) error {
 			return fmt.Errorf("read %s: %w", j.o.File, err)
 		}
 		var next prepared
-		next.draft, next.bad = j.plan.draft(r)
+		next.draft, next.bad = j.plan.draft(r, j.kind)
 		if first, ok := seen[next.key]; ok && len(next.bad) == 0 {
 			next.bad.add("key", "row_repeated", "line", strconv.Itoa(first))
 		} else if len(next.bad) == 0 {
@@ -248,38 +269,22 @@ func (j *job) one(ctx context.Context, r prepared) (Result, error) {
 		return result.failed(r.bad), nil
 	}
 	if j.o.DryRun {
-		result.Outcome, result.Body = Checked, d.body
+		result.Outcome, result.Body = Checked, d.payload.shown()
 		return result, nil
 	}
 	if known, ok := j.journal.known(d.key); ok {
-		result.Outcome, result.CaseID, result.Number = Already, known.caseID, known.number
+		result.Outcome, result.ID, result.Number = Already, known.id, known.number
 		return result, nil
 	}
-	err := j.directory.complete(ctx, &d)
+	sent, err := j.kind.send(ctx, d, result)
 	if err == nil {
-		return j.send(ctx, d, result)
+		return sent, nil
 	}
 	var own *errs.Error
 	if errors.As(err, &own) && own.Code == errs.Invalid {
 		return result.failed(own.Fields), nil
 	}
 	return result.refused(err)
-}
-
-func (j *job) send(ctx context.Context, d draft, result Result) (Result, error) {
-	var made struct {
-		ID     string `json:"id"`
-		Number string `json:"number"`
-	}
-	a, err := j.api.Post(ctx, "/cases", j.plan.idempotencyKey(d.key), d.body, &made)
-	if err != nil {
-		return result.refused(err)
-	}
-	result.Outcome, result.Status, result.CaseID, result.Number = Created, a.Status, made.ID, made.Number
-	if a.Replayed {
-		result.Outcome = Already
-	}
-	return result, nil
 }
 
 func (r Result) failed(bad faults) Result {

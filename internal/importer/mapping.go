@@ -3,12 +3,28 @@ package importer
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/mcrflow/mcrflow/internal/apiclient"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/policy"
 )
+
+// Mapping says how the rows of a file become something: a *Map, cases; a *ClientMap, clients.
+type Mapping interface {
+	head() head
+	rules() []named                                       // those that are there
+	start(p *plan, api *apiclient.Client, o Options) kind // of one run; without api, a dry one
+}
+
+// head is what every map has.
+type head struct {
+	name string
+	key  *Rule
+	csv  Format
+}
 
 // Map says how the rows of a file become cases. It is written in YAML; examples/import has examples.
 type Map struct {
@@ -118,19 +134,25 @@ func ParseMap(body []byte) (*Map, error) {
 	return &m, nil
 }
 
+func (h head) check(f *faults) {
+	f.need("name", h.name != "" && len(h.name) <= 40 && !strings.ContainsFunc(h.name, notWord))
+	f.need("key", h.key != nil)
+	if n := len([]rune(h.csv.Delimiter)); n > 1 || strings.ContainsAny(h.csv.Delimiter, "\"\r\n") {
+		f.add("csv.delimiter", "bad_delimiter")
+	}
+	f.among("csv.encoding", h.csv.Encoding, "utf-8", "gb18030")
+}
+
+func (m *Map) head() head { return head{m.Name, m.Key, m.CSV} }
+
 func (m *Map) check(f *faults) {
-	f.need("name", m.Name != "" && len(m.Name) <= 40 && !strings.ContainsFunc(m.Name, notWord))
-	f.need("key", m.Key != nil)
+	m.head().check(f)
 	f.need("fields.subject", m.Fields.Subject != nil)
 	f.need("fields.type", m.Fields.Type != nil)
 	f.need("fields.channel", m.Fields.Channel != nil)
 	if m.Fields.Contact.Phone == nil && m.Fields.Contact.Email == nil {
 		f.add("fields.contact", "contact_unreachable")
 	}
-	if n := len([]rune(m.CSV.Delimiter)); n > 1 || strings.ContainsAny(m.CSV.Delimiter, "\"\r\n") {
-		f.add("csv.delimiter", "bad_delimiter")
-	}
-	f.among("csv.encoding", m.CSV.Encoding, "utf-8", "gb18030")
 	if (m.Client.Fixed == "") == (m.Client.By == nil) {
 		f.add("client", "one_of", "fields", "fixed, by")
 	}
@@ -159,7 +181,7 @@ type named struct {
 
 // rules lists the rules that are there.
 func (m *Map) rules() []named {
-	all := []named{
+	return present([]named{
 		{"key", m.Key},
 		{"client.by", m.Client.By},
 		{"first_contact.by", m.FirstContact.By},
@@ -175,14 +197,12 @@ func (m *Map) rules() []named {
 		{"fields.contact.name", m.Fields.Contact.Name},
 		{"fields.contact.phone", m.Fields.Contact.Phone},
 		{"fields.contact.email", m.Fields.Contact.Email},
-	}
-	there := all[:0]
-	for _, n := range all {
-		if n.rule != nil {
-			there = append(there, n)
-		}
-	}
-	return there
+	})
+}
+
+// present leaves out the rules that are not there.
+func present(all []named) []named {
+	return slices.DeleteFunc(all, func(n named) bool { return n.rule == nil })
 }
 
 func (r *Rule) check(f *faults, path string) {

@@ -40,8 +40,8 @@ func (p *Progress) Note(r Result) {
 	}
 	if time.Since(p.last) >= progressEvery {
 		p.last = time.Now()
-		_, _ = fmt.Fprintf(p.w, "%d/%d rows: %d created, %d already there, %d failed\n",
-			p.counts.Rows, p.total, p.counts.Created, p.counts.Already, p.counts.Failed)
+		_, _ = fmt.Fprintf(p.w, "%d/%d rows: %d created, %d already there, %d left out, %d failed\n",
+			p.counts.Rows, p.total, p.counts.Created, p.counts.Already, p.counts.Skipped, p.counts.Failed)
 	}
 }
 

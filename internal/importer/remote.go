@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"sync"
 
 	"github.com/mcrflow/mcrflow/internal/apiclient"
@@ -17,8 +18,8 @@ type directory struct {
 	load    sync.Once
 	loadErr error
 	known   map[string][]string // name or reference → clients that bear it
-	clients cache
-	people  cache
+	clients cache[string]
+	people  cache[string]
 }
 
 // faultError is a name that stands for nothing, or for more than one thing: a fault of its row only.
@@ -28,30 +29,30 @@ type faultError struct{ fault errs.Field }
 func (e faultError) Error() string { return e.fault.Field + ": " + e.fault.Code }
 
 // cache asks for each name once, however many rows want it at the same time.
-type cache struct {
+type cache[T any] struct {
 	mu      sync.Mutex
-	entries map[string]*entry
+	entries map[string]*entry[T]
 }
 
-type entry struct {
-	once sync.Once
-	id   string
-	err  error
+type entry[T any] struct {
+	once  sync.Once
+	value T
+	err   error
 }
 
-func (c *cache) get(name string, find func() (string, error)) (string, error) {
+func (c *cache[T]) get(name string, find func() (T, error)) (T, error) {
 	c.mu.Lock()
 	if c.entries == nil {
-		c.entries = map[string]*entry{}
+		c.entries = map[string]*entry[T]{}
 	}
 	e, ok := c.entries[name]
 	if !ok {
-		e = new(entry)
+		e = new(entry[T])
 		c.entries[name] = e
 	}
 	c.mu.Unlock()
-	e.once.Do(func() { e.id, e.err = find() })
-	return e.id, e.err
+	e.once.Do(func() { e.value, e.err = find() })
+	return e.value, e.err
 }
 
 // client finds the client of a row, or makes it when the map says so.
@@ -74,23 +75,41 @@ func (d *directory) client(ctx context.Context, name string) (string, error) {
 }
 
 func (d *directory) loadClients(ctx context.Context) (map[string][]string, error) {
-	type client struct {
-		ID          string `json:"id"`
-		Name        string `json:"name"`
-		ExternalRef string `json:"external_ref"`
-	}
+	all, err := storedClients(ctx, d.api)
 	known := map[string][]string{}
-	err := apiclient.Each(ctx, d.api, "/clients", nil, func(c client) error {
+	for _, c := range all {
 		name := c.Name
 		if d.byReference() {
 			name = c.ExternalRef
 		}
-		if name != "" {
+		if name != "" && !slices.Contains(known[name], c.ID) {
 			known[name] = append(known[name], c.ID)
 		}
-		return nil
-	})
+	}
 	return known, err
+}
+
+// storedClient is a client of the server, under one of its names and references; ID is that of the survivor when it was merged.
+type storedClient struct {
+	ID           string  `json:"id"`
+	Name         string  `json:"name"`
+	Region       string  `json:"region"`
+	ExternalRef  string  `json:"external_ref"`
+	MergedIntoID *string `json:"merged_into_id"`
+}
+
+// storedClients lists all clients of the server, and those that were merged as other names of their survivors.
+func storedClients(ctx context.Context, api *apiclient.Client) (all []storedClient, err error) {
+	for _, query := range []url.Values{nil, {"status": {"merged"}}} {
+		err = errors.Join(err, apiclient.Each(ctx, api, "/clients", query, func(c storedClient) error {
+			if c.MergedIntoID != nil {
+				c.ID = *c.MergedIntoID
+			}
+			all = append(all, c)
+			return nil
+		}))
+	}
+	return all, err
 }
 
 func (d *directory) byReference() bool {
@@ -118,23 +137,26 @@ func (d *directory) create(ctx context.Context, name string) (string, error) {
 
 // person finds a user by name.
 func (d *directory) person(ctx context.Context, username string) (string, error) {
-	return d.people.get(username, func() (string, error) {
-		found := ""
-		err := apiclient.Each(ctx, d.api, "/users", url.Values{"username": {username}}, func(u apiclient.User) error {
-			if u.Username == username {
-				found = u.ID
-			}
-			return nil
-		})
-		if err == nil && found == "" {
-			err = faultError{errs.Field{Field: "first_contact_id", Code: "unknown_user", Args: errs.Args("value", shown(username))}}
+	return d.people.get(username, func() (string, error) { return findUser(ctx, d.api, "first_contact_id", username) })
+}
+
+// findUser finds a user by name; one who does not exist is a fault of the field.
+func findUser(ctx context.Context, api *apiclient.Client, field, username string) (string, error) {
+	found := ""
+	err := apiclient.Each(ctx, api, "/users", url.Values{"username": {username}}, func(u apiclient.User) error {
+		if u.Username == username {
+			found = u.ID
 		}
-		return found, err
+		return nil
 	})
+	if err == nil && found == "" {
+		err = faultError{errs.Field{Field: field, Code: "unknown_user", Args: errs.Args("value", shown(username))}}
+	}
+	return found, err
 }
 
 // complete adds to a draft what the server knows.
-func (d *directory) complete(ctx context.Context, dr *draft) error {
+func (d *directory) complete(ctx context.Context, dr *caseDraft) error {
 	var err error
 	var f faults
 	look := func(name string, find func(context.Context, string) (string, error)) (id string) {

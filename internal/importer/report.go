@@ -2,6 +2,7 @@ package importer
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -10,7 +11,8 @@ import (
 	"github.com/mcrflow/mcrflow/internal/i18n"
 )
 
-// Report writes the rows that failed, with the reasons in the reader's language, as comma-separated values.
+// Report writes the rows that failed and those whose client may have been there already, with the reasons in the reader's
+// language, as comma-separated values.
 type Report struct {
 	out    *csv.Writer
 	texts  *i18n.Catalogue
@@ -23,12 +25,18 @@ func NewReport(w io.Writer, texts *i18n.Catalogue, locale string) (*Report, erro
 	return r, r.write("line", "row_key", "status", "code", "fields", "message")
 }
 
-// Note writes a row if it failed; any other it passes over.
+// Told reports whether there is something to tell of the row: it failed, or its client may have been there already.
+func (r Result) Told() bool { return r.Outcome == Failed || len(r.Duplicates) > 0 }
+
+// Note writes a row of which there is something to tell; any other it passes over.
 func (r *Report) Note(result Result) error {
-	if result.Outcome != Failed {
+	if !result.Told() {
 		return nil
 	}
-	status := ""
+	status, code := "", result.Code
+	if result.Outcome != Failed {
+		code = "possible_duplicate"
+	}
 	if result.Status != 0 {
 		status = strconv.Itoa(result.Status)
 	}
@@ -39,7 +47,7 @@ func (r *Report) Note(result Result) error {
 	for _, f := range result.Faults {
 		fields = append(fields, f.Field)
 	}
-	return r.write(strconv.Itoa(result.Line), result.Key, status, result.Code, strings.Join(fields, " "),
+	return r.write(strconv.Itoa(result.Line), result.Key, status, code, strings.Join(fields, " "),
 		result.Message(r.texts, r.locale))
 }
 
@@ -51,9 +59,21 @@ func (r *Report) write(cells ...string) error {
 	return r.out.Error()
 }
 
-// Message says why the row failed: what the importer found, in the locale, or what the server said.
+// Message says why the row failed: what the importer found, in the locale, or what the server said. Of a row whose client
+// may have been there already it names the likeliest.
 func (r Result) Message(texts *i18n.Catalogue, locale string) string {
 	var reasons []string
+	if len(r.Duplicates) > 0 {
+		var names []string
+		for _, d := range r.Duplicates {
+			names = append(names, fmt.Sprintf("%s (%s, %.2f)", d.Name, d.ID, d.Score))
+		}
+		args := errs.Args("names", strings.Join(names, ", "))
+		if r.Outcome == Skipped {
+			return texts.Text(locale, "import.left_out", args)
+		}
+		reasons = append(reasons, texts.Text(locale, "import.possible_duplicate", args))
+	}
 	for _, f := range r.Local {
 		reasons = append(reasons, Text(texts, locale, f))
 	}

@@ -1,10 +1,10 @@
 package importer
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"hash/fnv"
 	"reflect"
 	"regexp"
 	"slices"
@@ -17,41 +17,28 @@ import (
 	"github.com/mcrflow/mcrflow/internal/errs"
 )
 
-// newCase is the body of POST /cases. Its rules are those of the API: a row that breaks them is told so before anything
-// is sent, so that the map can be put right and the row keeps its key.
-type newCase struct {
-	Type           string     `json:"type" binding:"required,oneof=complaint inquiry"`
-	ClientID       string     `json:"client_id"`
-	Contact        newContact `json:"contact"`
-	Channel        string     `json:"channel" binding:"required,oneof=phone email web chat visit letter"`
-	Subject        string     `json:"subject" binding:"required,max=200"`
-	Description    string     `json:"description,omitempty" binding:"max=20000"`
-	Category       string     `json:"category,omitempty" binding:"max=100"`
-	Impact         string     `json:"impact,omitempty" binding:"omitempty,oneof=low medium high"`
-	Urgency        string     `json:"urgency,omitempty" binding:"omitempty,oneof=low medium high"`
-	OccurredAt     string     `json:"occurred_at,omitempty"`
-	ExternalRef    string     `json:"external_ref,omitempty" binding:"max=200"`
-	FirstContactID string     `json:"first_contact_id,omitempty"`
-}
-
-type newContact struct {
-	Name  string `json:"name,omitempty" binding:"max=200"`
-	Phone string `json:"phone,omitempty" binding:"omitempty,phone"`
-	Email string `json:"email,omitempty" binding:"omitempty,email,max=254"`
-}
-
 // draft is a row as it will be sent, but for what only the server knows.
 type draft struct {
-	line   int
-	key    string // as the file tells its rows apart
-	body   newCase
-	client string // the name or reference of the client
-	person string // the user name of the first contact; empty is the caller
+	line    int
+	key     string // as the file tells its rows apart
+	payload payload
+}
+
+// payload is what a row says.
+type payload interface{ shown() any } // what would be sent, for a dry run
+
+// kind is what the rows become in one run of a map.
+type kind interface {
+	// draft reads a row, one after another, and notes what is wrong with it.
+	draft(key string, take func(field string, r *Rule) string, f *faults) payload
+	// send does what the draft says; the result has the row's line and key already. An *errs.Error of code invalid is a fault
+	// of this row.
+	send(ctx context.Context, d draft, result Result) (Result, error)
 }
 
 // plan is a map that was held against a header.
 type plan struct {
-	m         *Map
+	head      head
 	cells     map[string]int // column → its place
 	templates map[string][]segment
 	zones     map[string]*time.Location
@@ -59,9 +46,9 @@ type plan struct {
 }
 
 // bind finds the columns of the map in the header. Errors: invalid, with every column that is missing.
-func (m *Map) bind(header []string, now time.Time) (*plan, error) {
+func bind(m Mapping, header []string, now time.Time) (*plan, error) {
 	p := &plan{
-		m: m, cells: make(map[string]int, len(header)), now: now,
+		head: m.head(), cells: make(map[string]int, len(header)), now: now,
 		templates: map[string][]segment{}, zones: map[string]*time.Location{},
 	}
 	for i, name := range header {
@@ -101,8 +88,8 @@ func (p *plan) compile(r *Rule) []string {
 	return names
 }
 
-// draft makes a case of a row, or tells all of its faults.
-func (p *plan) draft(r row) (draft, faults) {
+// draft makes what the kind says of a row, or tells all of its faults.
+func (p *plan) draft(r row, k kind) (draft, faults) {
 	d := draft{line: r.line}
 	if r.fault != nil {
 		return d, faults{*r.fault}
@@ -114,35 +101,9 @@ func (p *plan) draft(r row) (draft, faults) {
 		}
 		return p.value(&f, field, rule, r.cells)
 	}
-	fields := p.m.Fields
-	d.key = take("key", p.m.Key)
-	d.client = p.m.Client.Fixed
-	if p.m.Client.By != nil {
-		d.client = take("client_id", p.m.Client.By)
-	}
-	d.body = newCase{
-		Type: take("type", fields.Type), Channel: take("channel", fields.Channel), Subject: take("subject", fields.Subject),
-		Description: take("description", fields.Description), Category: take("category", fields.Category),
-		Impact: take("impact", fields.Impact), Urgency: take("urgency", fields.Urgency),
-		OccurredAt: take("occurred_at", fields.OccurredAt), ExternalRef: take("external_ref", fields.ExternalRef),
-		Contact: newContact{
-			Name:  take("contact.name", fields.Contact.Name),
-			Phone: take("contact.phone", fields.Contact.Phone),
-			Email: take("contact.email", fields.Contact.Email),
-		},
-	}
-	d.person = take("first_contact_id", p.m.FirstContact.By)
-	if spread := p.m.FirstContact.Spread; len(spread) > 0 {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(d.key)) // a hash takes everything
-		d.person = spread[int(h.Sum32()%uint32(len(spread)))]
-	}
+	d.key = take("key", p.head.key)
 	f.need("key", d.key != "" || f.has("key"))
-	f.need("client_id", d.client != "" || f.has("client_id"))
-	f.breaks(d.body)
-	if d.body.Contact.Phone == "" && d.body.Contact.Email == "" {
-		f.add("contact", "contact_unreachable")
-	}
+	d.payload = k.draft(d.key, take, &f)
 	return d, f
 }
 
@@ -224,7 +185,7 @@ func (p *plan) time(f *faults, field string, r *TimeRule, s string) string {
 
 // idempotencyKey is the row's own: the same for every run of a map of this name over a row of this key.
 func (p *plan) idempotencyKey(rowKey string) string {
-	return "import:" + p.m.Name + ":" + portable(rowKey)
+	return "import:" + p.head.name + ":" + portable(rowKey)
 }
 
 // portable is a key fit for a header: itself, or its hash when it is long or has other signs than a header takes.
@@ -259,8 +220,8 @@ func newRules() *validator.Validate {
 	return v
 }
 
-// breaks adds the rules of the API that the body breaks. A field that could not be made has its fault already.
-func (f *faults) breaks(body newCase) {
+// breaks adds the rules of the API that a struct breaks. A field that could not be made has its fault already.
+func (f *faults) breaks(body any) {
 	var broken validator.ValidationErrors
 	if !errors.As(rules.Struct(body), &broken) {
 		return
@@ -272,8 +233,8 @@ func (f *faults) breaks(body newCase) {
 		}
 		fault := errs.Field{Field: path, Code: b.Tag()}
 		switch b.Tag() {
-		case "max":
-			fault.Args = errs.Args("max", b.Param())
+		case "max", "min":
+			fault.Args = errs.Args(b.Tag(), b.Param())
 		case "oneof":
 			fault.Args = errs.Args("values", strings.ReplaceAll(b.Param(), " ", ", "))
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/sla"
 )
@@ -143,9 +144,10 @@ func (d *decoder) wrongType(path string, n ast.Node, want string) {
 
 // textFaults names the code of a text that a type refuses, and what the type is called when the node is no text at all.
 var textFaults = map[reflect.Type]struct{ code, want string }{
-	reflect.TypeFor[sla.Span]():    {"bad_span", "duration"},
-	reflect.TypeFor[sla.Warning](): {"bad_warning", "warning"},
-	reflect.TypeFor[time.Time]():   {"", "2026-01-31T09:00:00Z"}, // without a code: of the wrong type
+	reflect.TypeFor[sla.Span]():        {"bad_span", "duration"},
+	reflect.TypeFor[sla.Warning]():     {"bad_warning", "warning"},
+	reflect.TypeFor[calendar.Period](): {"bad_period", "period"},
+	reflect.TypeFor[time.Time]():       {"", "2026-01-31T09:00:00Z"}, // without a code: of the wrong type
 }
 
 // node decodes n, found at path, into v.

@@ -1,5 +1,5 @@
 // Package robot plays the staff: it logs in as several users, works open cases and sees receptions through by a seeded random
-// plan, and decides what is to be approved, through the API and with those users' rights only. It is for demonstrations and tests, and says that it is a robot wherever it can.
+// plan, looks after clients, and decides what is to be approved, through the API and with those users' rights only. It is for demonstrations and tests, and says that it is a robot wherever it can.
 package robot
 
 import (
@@ -39,6 +39,7 @@ type Config struct {
 	Record   int      // how many to record before
 	// Receptions is how many to plan and see through; as many as there are Visits bring about every state.
 	Receptions int
+	Clients    int // how many to look after; Cares of them take every course
 	// For is how long to go on looking for new cases; zero ends when the cases found at first are worked.
 	For       time.Duration
 	Pace      time.Duration // mean time between two actions; none if zero
@@ -105,6 +106,9 @@ func (r *Robot) run(ctx context.Context) error {
 		return err
 	}
 	if err := r.record(ctx); err != nil {
+		return err
+	}
+	if err := r.look(ctx); err != nil {
 		return err
 	}
 	visits, err := r.draft(ctx)

@@ -61,6 +61,16 @@ func TestVisits(t *testing.T) {
 	require.Len(t, used, len(models.ReceptionActions()), "a robot takes every action of receptions")
 }
 
+func TestCares(t *testing.T) {
+	t.Parallel()
+	for _, course := range cares {
+		require.Equal(t, "interact", course[0], "whatever comes of it, somebody speaks with the client")
+		for _, step := range course {
+			require.Contains(t, models.RelationshipActions(), models.RelationshipAction(step))
+		}
+	}
+}
+
 func TestVerbsAreThoseThatAreAllowed(t *testing.T) {
 	t.Parallel()
 	p := newPlan(5, 1, processView{})
@@ -137,6 +147,9 @@ func TestTexts(t *testing.T) {
 				p.request = asked
 				require.NotPanics(t, func() { r.body(p, step, &by, processView{}) }, step)
 			}
+		}
+		for _, occasion := range []string{"summary", "quality", "commit", "lead", "lead-act", "opine", "answer", "classify", "goal"} {
+			require.NotEmpty(t, texts[by.Locale][occasion], occasion)
 		}
 		require.NotPanics(t, func() { request(r.rng, &by, client{}, thing{}, &by, &by) })
 		for _, verb := range slices.DeleteFunc(models.ApprovalVerbs(), func(v approval.Verb) bool { return v == approval.Urge || v == approval.Withdraw }) {
@@ -243,4 +256,98 @@ func TestRun(t *testing.T) {
 	for line := range strings.Lines(said.String()) {
 		require.True(t, strings.HasPrefix(line, "robot "), line)
 	}
+}
+
+// TestLook looks after four clients of an account manager, beside whom a manager approves and somebody else answers.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	waiting := map[string]bool{} // clients whose plan or class waits for its approval
+	by := map[string]map[string]int{}
+	list := func(w http.ResponseWriter, items ...any) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"items": append([]any{}, items...), "next_cursor": nil})
+	}
+	user := func(r *http.Request) string { return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ") }
+	say := func(w http.ResponseWriter, body any) { _ = json.NewEncoder(w).Encode(body) }
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/v1/auth/login", func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Username string }
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		role := map[string]string{"am": "account_manager"}[in.Username]
+		if role == "" {
+			role = "service_agent"
+		}
+		say(w, map[string]any{"token": in.Username, "user": map[string]any{"id": in.Username, "username": in.Username, "locale": "en", "roles": []string{role}}})
+	})
+	mux.HandleFunc("GET /api/v1/cases", func(w http.ResponseWriter, _ *http.Request) { list(w) })
+	mux.HandleFunc("GET /api/v1/clients", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("account_manager_id") != "am" {
+			list(w)
+			return
+		}
+		list(w, map[string]any{"id": "c0"}, map[string]any{"id": "c1"}, map[string]any{"id": "c2"}, map[string]any{"id": "c3"}, map[string]any{"id": "c4"})
+	})
+	mux.HandleFunc("GET /api/v1/clients/{id}/contacts", func(w http.ResponseWriter, _ *http.Request) { list(w, map[string]any{"id": "contact"}) })
+	mux.HandleFunc("GET /api/v1/clients/{id}/relationship", func(w http.ResponseWriter, r *http.Request) {
+		stage, class := "active", "A"
+		if r.PathValue("id") == "c0" {
+			stage, class = "prospect", "C"
+		}
+		say(w, map[string]any{"stage": stage, "class": class, "allowed_actions": []string{"classify", "plan"}})
+	})
+	mux.HandleFunc("GET /api/v1/policies/classification", func(w http.ResponseWriter, _ *http.Request) {
+		say(w, map[string]any{"document": map[string]any{"criteria": map[string]any{"credit": map[string]any{}}}})
+	})
+	mux.HandleFunc("GET /api/v1/tasks", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		var items []any
+		for id, open := range waiting {
+			if open && user(r) == "agent1" && r.URL.Query().Get("process") == "approval" {
+				items = append(items, map[string]any{"subject_id": id, "approval_id": id})
+			}
+		}
+		list(w, items...)
+	})
+	mux.HandleFunc("GET /api/v1/approvals/{id}", func(w http.ResponseWriter, r *http.Request) {
+		say(w, map[string]any{"id": r.PathValue("id"), "state": "open", "allowed_actions": []string{"approve"}})
+	})
+	mux.HandleFunc("GET /api/v1/opinions/{id}", func(w http.ResponseWriter, r *http.Request) {
+		allowed := []string{}
+		if user(r) == "agent2" {
+			allowed = append(allowed, "answer")
+		}
+		say(w, map[string]any{"allowed_actions": allowed})
+	})
+	mux.HandleFunc("POST /api/v1/{kind}/{id}/{what}", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		kind, id, what := r.PathValue("kind"), r.PathValue("id"), r.PathValue("what")
+		if by[user(r)] == nil {
+			by[user(r)] = map[string]int{}
+		}
+		by[user(r)][kind+" "+what]++
+		switch kind + " " + what {
+		case "clients classification", "plans submit":
+			waiting[id] = true
+		case "approvals approve":
+			waiting[id] = false
+		}
+		say(w, map[string]any{"id": id, "state": "x"})
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+
+	tally, err := New(Config{URL: server.URL, Users: []string{"am", "agent1", "agent2"}, Seed: 3, Clients: Cares()}).Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, Cares(), tally.Clients, "no more than asked for")
+	require.Equal(t, map[string]map[string]int{
+		"am": {
+			"clients interactions": 4, "clients classification": 1, "clients plans": 3, "plans submit": 3, "clients commitments": 1,
+			"commitments keep": 1, "clients leads": 2, "leads act": 1, "leads stage": 1, "leads close": 1, "clients opinions": 1,
+		},
+		"agent1": {"approvals approve": 4},
+		"agent2": {"opinions answer": 1},
+	}, by)
+	require.Equal(t, 3, tally.Skipped["classify"], "whom nobody has to grade")
 }

@@ -15,6 +15,7 @@ import (
 type Tally struct {
 	Cases      int // that it met
 	Receptions int // that it planned
+	Clients    int // that it looked after
 	LeftAlone  int // of them
 	Done       map[string]int
 	Refused    map[string]int // somebody was faster
@@ -38,7 +39,7 @@ func (t Tally) Actions() int {
 // String is the tally as a table, one action a line.
 func (t Tally) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "robot: %d cases met, %d receptions planned, %d left alone, %d actions in %s\n", t.Cases, t.Receptions, t.LeftAlone, t.Actions(), t.Took.Round(time.Second/10))
+	fmt.Fprintf(&b, "robot: %d cases met, %d receptions planned, %d clients looked after, %d left alone, %d actions in %s\n", t.Cases, t.Receptions, t.Clients, t.LeftAlone, t.Actions(), t.Took.Round(time.Second/10))
 	names := map[string]bool{}
 	for _, counts := range []map[string]int{t.Done, t.Refused, t.Skipped} {
 		for name := range counts {

@@ -10,9 +10,13 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/mcrflow/mcrflow/internal/approval"
+	"github.com/mcrflow/mcrflow/internal/cadence"
 	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/campaign"
+	"github.com/mcrflow/mcrflow/internal/classification"
+	"github.com/mcrflow/mcrflow/internal/health"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/responsibility"
 	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -30,14 +34,18 @@ type Source interface {
 
 // Book is safe for concurrent use.
 type Book struct {
-	source     Source
-	policies   *lru.Cache[int, *policy.CompiledSLA]
-	approvals  *lru.Cache[int, *approval.Policy]
-	receptions *lru.Cache[int, *policy.CompiledReception]
-	surveys    *lru.Cache[int, *survey.Book]
-	campaigns  *lru.Cache[int, *campaign.Policy]
-	calendars  *lru.Cache[string, *calendar.Calendar]
-	turned     atomic.Pointer[turned]
+	source           Source
+	policies         *lru.Cache[int, *policy.CompiledSLA]
+	approvals        *lru.Cache[int, *approval.Policy]
+	receptions       *lru.Cache[int, *policy.CompiledReception]
+	surveys          *lru.Cache[int, *survey.Book]
+	campaigns        *lru.Cache[int, *campaign.Policy]
+	cadences         *lru.Cache[int, *cadence.Policy]
+	calendars        *lru.Cache[string, *calendar.Calendar]
+	classifications  *lru.Cache[int, *classification.Policy]
+	healths          *lru.Cache[int, *health.Policy]
+	responsibilities *lru.Cache[int, *responsibility.Policy]
+	turned           atomic.Pointer[turned]
 }
 
 // New returns a book over the source.
@@ -62,13 +70,30 @@ func New(source Source) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	classifications, err := lru.New[int, *classification.Policy](kept)
+	if err != nil {
+		return nil, err
+	}
+	cadences, err := lru.New[int, *cadence.Policy](kept)
+	if err != nil {
+		return nil, err
+	}
+	healths, err := lru.New[int, *health.Policy](kept)
+	if err != nil {
+		return nil, err
+	}
+	responsibilities, err := lru.New[int, *responsibility.Policy](kept)
+	if err != nil {
+		return nil, err
+	}
 	calendars, err := lru.New[string, *calendar.Calendar](kept)
 	if err != nil {
 		return nil, err
 	}
 	return &Book{
 		source: source, policies: policies, approvals: approvals, receptions: receptions, surveys: surveys,
-		campaigns: campaigns, calendars: calendars,
+		campaigns: campaigns, cadences: cadences, calendars: calendars, classifications: classifications,
+		healths: healths, responsibilities: responsibilities,
 	}, nil
 }
 

@@ -60,8 +60,11 @@ func (q *query) filterApprovals(f models.ApprovalFilter) {
 }
 
 // approvalColumns is what a models.ApprovalRow is made of. The name of the subject is looked up where its process keeps it.
-const approvalColumns = `SELECT a.state, coalesce(c.subject, r.purpose, '') AS subject
+const approvalColumns = `SELECT a.state, coalesce(c.subject, r.purpose, (` + clientSubject + `a.subject_id), '') AS subject
 FROM approvals a LEFT JOIN cases c ON c.id = a.subject_id LEFT JOIN receptions r ON r.id = a.subject_id WHERE `
+
+// clientSubject is what is shown of a client that something is about.
+const clientSubject = `SELECT k.name FROM clients k WHERE k.id = `
 
 // Approval returns one approval that the actor may see; not_found otherwise.
 func (s *Store) Approval(ctx context.Context, actor models.Actor, id string) (models.ApprovalRow, error) {

@@ -12,7 +12,7 @@ import (
 )
 
 // audience adds a query for the contacts that a campaign which starts at the instant is meant for, with their place in the
-// order of sending: by the class of the client, S first. Lost clients are nobody's audience.
+// order of sending: by the class of the client, S first. Lost and merged clients, and people who have left, are nobody's audience.
 func (q *query) audience(a campaign.Audience, at time.Time, zone string) {
 	q.add(`SELECT k.id AS contact_id, k.client_id, c.class, c.region, coalesce(c.account_manager_id, '') AS account_manager_id,
 			k.name, k.email, k.phone, k.locale, coalesce(nullif(k.time_zone, ''), $%d) AS time_zone,
@@ -21,7 +21,7 @@ func (q *query) audience(a campaign.Audience, at time.Time, zone string) {
 }
 
 func (q *query) fromAudience(a campaign.Audience, at time.Time) {
-	q.add(` FROM contacts k JOIN clients c ON c.id = k.client_id WHERE c.status <> 'lost'`)
+	q.add(` FROM contacts k JOIN clients c ON c.id = k.client_id WHERE c.status NOT IN ('lost', 'merged') AND NOT k.has_left`)
 	for _, list := range []struct {
 		column string
 		values []string

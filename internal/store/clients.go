@@ -12,7 +12,8 @@ func (s *Store) Client(ctx context.Context, id string) (models.Client, error) {
 	return find[models.Client](ctx, s.db, id)
 }
 
-// Clients lists clients, the first made first. The query finds any part of a name in any script, in either case.
+// Clients lists clients, the first made first, without those that were merged unless they are asked for. The query finds any
+// part of a name in any script, in either case.
 func (s *Store) Clients(ctx context.Context, f models.ClientFilter, p models.Page) ([]models.Client, string, error) {
 	q := all[models.Client](s.db)
 	if f.Query != "" {
@@ -32,6 +33,8 @@ func (s *Store) Clients(ctx context.Context, f models.ClientFilter, p models.Pag
 	}
 	if f.Status != "" {
 		q = q.Where("status = ?", f.Status)
+	} else {
+		q = q.Where("status <> 'merged'")
 	}
 	return list(ctx, q, p, ascending, func(c models.Client) string { return c.ID })
 }
@@ -39,7 +42,7 @@ func (s *Store) Clients(ctx context.Context, f models.ClientFilter, p models.Pag
 // CreateClient stores a new client, or returns the stored one when the id exists already. Errors: conflict
 // clients.external_ref_taken; invalid when the account manager is unknown, or the class or status is none.
 func (s *Store) CreateClient(ctx context.Context, c models.Client) (models.Client, error) {
-	c.Version = 1
+	c.Version, c.NameKey = 1, models.NameKey(c.Name)
 	return create(ctx, s.db, c, c.ID)
 }
 
@@ -48,8 +51,9 @@ func (s *Store) CreateClient(ctx context.Context, c models.Client) (models.Clien
 func (s *Store) UpdateClient(ctx context.Context, c models.Client) (models.Client, error) {
 	version := c.Version
 	c.Version++
+	c.NameKey = models.NameKey(c.Name)
 	err := update(ctx, s.db, &c, c.ID, version,
-		"name", "industry", "region", "class", "account_manager_id", "status", "external_ref")
+		"name", "name_key", "industry", "region", "class", "account_manager_id", "status", "external_ref", "sales_12m", "currency")
 	if err != nil {
 		return models.Client{}, err
 	}
@@ -60,10 +64,4 @@ func (s *Store) UpdateClient(ctx context.Context, c models.Client) (models.Clien
 func (s *Store) Contacts(ctx context.Context, clientID string, p models.Page) ([]models.Contact, string, error) {
 	q := all[models.Contact](s.db).Where("client_id = ?", clientID)
 	return list(ctx, q, p, ascending, func(c models.Contact) string { return c.ID })
-}
-
-// CreateContact stores a new contact, or returns the stored one when the id exists already; invalid when the client is
-// unknown.
-func (s *Store) CreateContact(ctx context.Context, c models.Contact) (models.Contact, error) {
-	return create(ctx, s.db, c, c.ID)
 }

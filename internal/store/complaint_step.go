@@ -94,14 +94,14 @@ func behind(ids []string, known map[string]int64, states map[string]models.CaseS
 	return ahead, nil
 }
 
-// isRecorded reports that the first step of a case, an approval or a reception was not the first.
+// isRecorded reports that the first step of a process was not the first.
 func isRecorded(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "23505" && slices.Contains(objectKeys, pg.ConstraintName)
 }
 
 // objectKeys are the primary keys of what processes are about.
-var objectKeys = []string{"cases_pkey", "approvals_pkey", "receptions_pkey", "follow_ups_pkey", "campaigns_pkey"}
+var objectKeys = []string{"cases_pkey", "approvals_pkey", "receptions_pkey", "follow_ups_pkey", "campaigns_pkey", "relationships_pkey"}
 
 // writer writes steps in one transaction. It speaks to the server in pipelines, so that a step costs as few round trips
 // as it has decisions: lock, (check people,) write and commit.

@@ -43,7 +43,7 @@ const taskColumns = `SELECT t.id, t.kind, t.process, t.subject_id, t.user_id, t.
 	nullif(t.due_at, 'infinity') AS due_at, t.done_at, t.why, t.state, coalesce(c.number, r.number, a.state ->> 'number', to_char(i.month, 'YYYY-MM'),
 		(SELECT f.state ->> 'number' FROM follow_ups f WHERE f.id = t.subject_id),
 		(SELECT m.number FROM invitations v JOIN campaigns m ON m.id = v.subject_id WHERE v.id = t.subject_id), '') AS number,
-	coalesce(c.subject, r.purpose, (SELECT v.name FROM invitations v WHERE v.id = t.subject_id), '') AS subject, CASE WHEN t.approval_id IS NULL THEN c.state END AS "case", a.state AS approval,
+	coalesce(c.subject, r.purpose, (SELECT v.name FROM invitations v WHERE v.id = t.subject_id), (` + clientSubject + `t.subject_id), '') AS subject, CASE WHEN t.approval_id IS NULL THEN c.state END AS "case", a.state AS approval,
 	CASE WHEN t.approval_id IS NULL THEN r.state END AS reception
 FROM tasks t LEFT JOIN cases c ON c.id = t.subject_id LEFT JOIN receptions r ON r.id = t.subject_id LEFT JOIN approvals a ON a.id = t.approval_id
 	LEFT JOIN inspections i ON i.id = t.subject_id `
@@ -210,7 +210,7 @@ func place(cursor string) (at, id string, err error) {
 }
 
 // Task returns one task that the actor may see; not_found otherwise. Those see it whose inbox it is in, who did it, who
-// began its process, and who may see its case or reception; of an approval, who may see that.
+// began its process, and who may see its case, reception or relationship; of an approval, who may see that.
 func (s *Store) Task(ctx context.Context, actor models.Actor, id string) (models.TaskRow, error) {
 	var q query
 	in := inboxOf(actor, models.BoxTodo)
@@ -220,6 +220,8 @@ func (s *Store) Task(ctx context.Context, actor models.Actor, id string) (models
 	q.narrow(scopeOf(actor))
 	q.add(`) OR (t.approval_id IS NULL AND r.id IS NOT NULL`)
 	q.narrowReceptions(receptionScope(actor))
+	q.add(`) OR (t.approval_id IS NULL AND t.process = '` + models.RelationshipProcess + `'`)
+	q.narrowRelationships(relationshipScope(actor), "t.subject_id")
 	q.add(`) OR (t.approval_id IS NOT NULL`)
 	q.narrowApprovals(approvalScope(actor))
 	q.add(`))`)

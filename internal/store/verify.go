@@ -38,7 +38,7 @@ const verifyBatch = 200
 //   - promise.<name>.<cycle>.<field>: every promise follows from its facts; rulesFor gives the calendar and ladder that it
 //     is counted by.
 //   - access.missing, access.surplus: exactly those see a case who have a part in it.
-//   - approval.…: see verifyApprovals; reception.…: see verifyReceptions.
+//   - approval.…: see verifyApprovals; reception.…: see verifyReceptions; relationship.…: see verifyRelationships.
 //   - inspection.tasks: the open tasks of a report are those of its reviewers until it is signed off, and none then.
 //   - notifications.unique: nobody was told the same fact twice.
 //   - budget.…, booking.…: see holdingSweeps; campaign.…: see campaignSweeps.
@@ -66,7 +66,12 @@ func (s *Store) Verify(ctx context.Context, rulesFor func(context.Context, *mode
 		if err := v.verifyReceptions(ctx, conn); err != nil {
 			return err
 		}
-		for _, sweep := range slices.Concat([]string{surplusAccess, surplusApprovalAccess, surplusReceptionAccess, inspectionTasks, doubleNotifications}, holdingSweeps, campaignSweeps) {
+		if err := v.verifyRelationships(ctx, conn); err != nil {
+			return err
+		}
+		for _, sweep := range slices.Concat([]string{
+			surplusAccess, surplusApprovalAccess, surplusReceptionAccess, surplusRelationshipAccess, inspectionTasks, doubleNotifications,
+		}, holdingSweeps, campaignSweeps) {
 			if err := v.sweep(ctx, conn, sweep); err != nil {
 				return err
 			}

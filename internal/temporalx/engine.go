@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/models"
 )
 
 // How long a command may take: to be accepted by its process, and then to be answered.
@@ -89,6 +90,21 @@ func (e *Engine) Start(ctx context.Context, workflowType, workflowID string, inp
 	return callError(handle.Get(ctx, out), errs.Pending)
 }
 
+// Begin starts a process that begins by itself, unless it runs or has run.
+func (e *Engine) Begin(ctx context.Context, workflowType, workflowID string, input any) error {
+	ctx, cancel := context.WithTimeout(ctx, acceptWithin)
+	defer cancel()
+	_, err := e.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflowID, TaskQueue: e.taskQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+	}, workflowType, input)
+	if err = callError(err, errs.Unavailable); errs.CodeOf(err) == errs.ProcessClosed {
+		return nil
+	}
+	return err
+}
+
 // Update sends a command to a running process and waits for its answer, in two steps: until the process has accepted it
 // a time-out means that it is safe to repeat; from then on the command is pending.
 func (e *Engine) Update(ctx context.Context, workflowID, name, updateID string, cmd, out any) error {
@@ -110,6 +126,26 @@ func (e *Engine) Signal(ctx context.Context, workflowID, name string, arg any) e
 	ctx, cancel := context.WithTimeout(ctx, acceptWithin)
 	defer cancel()
 	return callError(e.client.SignalWorkflow(ctx, workflowID, "", name, arg), errs.Unavailable)
+}
+
+// SignalWithStart tells a process a fact, and starts the process with the input first if it has never run; one that is over is
+// process_closed.
+func (e *Engine) SignalWithStart(ctx context.Context, workflowID, workflowType string, input any, name string, arg any) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	_, err := e.client.SignalWithStartWorkflow(ctx, workflowID, name, arg, client.StartWorkflowOptions{
+		ID: workflowID, TaskQueue: e.taskQueue, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+	}, workflowType, input)
+	return callError(err, errs.Unavailable)
+}
+
+// Clients tells the processes of clients by an engine.
+type Clients struct{ Engine *Engine }
+
+// Tell gives news to the process of their client, which is started if it has never run; one that is over is process_closed.
+func (c Clients) Tell(ctx context.Context, news models.ClientNews) error {
+	return c.Engine.SignalWithStart(ctx, models.RelationshipWorkflowID(news.ClientID), models.RelationshipType,
+		models.RelationshipInput{ClientID: news.ClientID}, models.RelationshipTold, news)
 }
 
 // Check reports whether the engine can be reached.

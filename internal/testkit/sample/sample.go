@@ -10,9 +10,12 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/mcrflow/mcrflow/internal/approval"
+	"github.com/mcrflow/mcrflow/internal/cadence"
 	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/campaign"
+	"github.com/mcrflow/mcrflow/internal/classification"
 	"github.com/mcrflow/mcrflow/internal/policy"
+	"github.com/mcrflow/mcrflow/internal/responsibility"
 	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 	"github.com/mcrflow/mcrflow/policies"
@@ -118,13 +121,26 @@ func Source(tb testing.TB) Shelf {
 	if len(faults) > 0 {
 		tb.Fatal("the shipped campaign policy:", faults)
 	}
+	rhythm, faults := cadence.ParsePolicy(document(tb, "cadence/default.yaml"))
+	if len(faults) > 0 {
+		tb.Fatal("the shipped cadence policy:", faults)
+	}
 	surveys, faults := survey.Parse(document(tb, "survey/default.yaml"))
 	if len(faults) > 0 {
 		tb.Fatal("the shipped survey policy:", faults)
 	}
+	grades, faults := classification.Parse(document(tb, "classification/default.yaml"))
+	if len(faults) > 0 {
+		tb.Fatal("the shipped classification policy:", faults)
+	}
+	duties, faults := responsibility.Parse(document(tb, "responsibility/default.yaml"))
+	if len(faults) > 0 {
+		tb.Fatal("the shipped responsibility policy:", faults)
+	}
 	return Shelf{
 		policies: map[string][]byte{
 			policy.KindSLA: body(SLA(tb)), approval.Kind: body(chains), campaign.Kind: body(asks), survey.Kind: body(surveys),
+			cadence.Kind: body(rhythm), classification.Kind: body(grades), responsibility.Kind: body(duties),
 		},
 		calendar: body(Calendar(tb, "cn")),
 	}

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// relationshipCommands give commands to the processes of clients.
+type relationshipCommands struct {
+	engine Engine
+	store  Relationships
+}
+
+// give gives a command of the caller to the process of a client, which alone decides whether it may be taken; a process that
+// does not run yet is begun. data may be nil. Errors: not_found for what is no client, or one that the caller may know
+// nothing of; forbidden; conflict where the state does not allow it, client_merged for a client that was merged.
+func (h *relationshipCommands) give(c *gin.Context, clientID string, action models.RelationshipAction, data any) error {
+	if !id.Valid(id.Client, clientID) {
+		return notFound()
+	}
+	e := models.RelationshipEvent{Meta: metaOf(c), Action: action}
+	if data != nil {
+		raw, err := json.Marshal(data)
+		if err != nil {
+			panic(err) // a struct of texts, numbers and times that were read from JSON
+		}
+		e.Data = raw
+	}
+	ctx := c.Request.Context()
+	client, err := h.store.Client(ctx, clientID)
+	if err == nil {
+		err = client.Open()
+	}
+	if err != nil { // no process is begun for nobody, nor for a duplicate
+		return err
+	}
+	return h.start(ctx, clientID, string(action), string(action)+":"+commandID(c), e)
+}
+
+// begin sees to it that the process of a client runs and has taken its first step.
+func (h *relationshipCommands) begin(ctx context.Context, clientID string) error {
+	return h.start(ctx, clientID, models.RelationshipReady, models.RelationshipReady, models.RelationshipEvent{})
+}
+
+func (h *relationshipCommands) start(ctx context.Context, clientID, name, updateID string, e models.RelationshipEvent) error {
+	return h.engine.Start(ctx, models.RelationshipType, models.RelationshipWorkflowID(clientID), models.RelationshipInput{ClientID: clientID},
+		name, updateID, e, new(models.CaseReply))
+}
+
+// aligned tells the process that the client's row was changed outside of it. One that is not told now finds out at its next
+// step, so a failure is none of the caller's business.
+func (h *relationshipCommands) aligned(ctx context.Context, clientID string) error {
+	return h.changed(ctx, clientID, models.RelationshipEvent{Action: models.RelationshipAlign})
+}
+
+// merged tells the process of a client that the client was a duplicate: it ends.
+func (h *relationshipCommands) merged(ctx context.Context, clientID, intoID string, by models.Meta) error {
+	raw, err := json.Marshal(models.MergedClient{IntoID: intoID})
+	if err != nil {
+		return err
+	}
+	return h.changed(ctx, clientID, models.RelationshipEvent{Meta: by, Action: models.RelationshipMerged, Data: raw})
+}
+
+// changed tells the process, if it runs, of a change outside of it.
+func (h *relationshipCommands) changed(ctx context.Context, clientID string, e models.RelationshipEvent) error {
+	err := h.engine.Signal(ctx, models.RelationshipWorkflowID(clientID), models.RelationshipChanged, e)
+	if errs.CodeOf(err) == errs.NotFound {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,52 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mcrflow/mcrflow/models"
+)
+
+func TestOverviewNamesWhatTheCallerMayNotSee(t *testing.T) {
+	t.Parallel()
+	b := newRelationshipBench(t)
+	view := b.get(eve, firm+"/overview")
+	require.Nil(t, view["relationship"])
+	require.Empty(t, view["hidden"], "nothing has begun that could be hidden")
+	require.Empty(t, b.engine.sent, "an overview begins nothing")
+
+	b.classified("A")
+	b.drafted(nil)
+	score := 5
+	b.store.overview = models.ClientOverview{
+		Contacts:     []models.Contact{b.contacts.byID[contactA]},
+		OpenCases:    []models.ClientCase{{ID: caseA, Number: "CMP-1", Type: models.TypeComplaint, Status: models.CaseOpen, Priority: "P2", Subject: "late", CreatedAt: noon}},
+		Receptions:   []models.ClientReception{{ID: receptionA, Number: "RCP-1", Status: models.ReceptionApproved, Kind: "company_visit", Level: "vip", RequesterID: amy, CreatedAt: noon}},
+		Responses:    []models.ClientResponse{{InvitationID: invitationA, Purpose: models.PurposeCase, SubjectID: caseA, Score: &score, Verdict: "satisfied", AnsweredAt: noon}},
+		Interactions: []models.InteractionRow{{ID: "interaction_1", ClientID: acme, UserID: amy, Kind: "call", At: noon, CreatedAt: noon}},
+		Tasks:        []models.ClientTask{{ID: "task_1", Process: models.RelationshipProcess, Kind: "draft_plan", UserID: amy, CreatedAt: noon}},
+		Events:       []models.ClientEvent{{SubjectID: caseA, Process: models.ComplaintProcess, Number: "CMP-1", Seq: 1, At: noon, Type: "recorded", Actor: amy}},
+	}
+	view = b.get(aud, firm+"/overview")
+	require.Equal(t, []any{[]any{}, []any{}}, []any{view["hidden"], view["narrowed"]})
+	require.Equal(t, []any{"Acme", "A"}, []any{field(view, "client", "name"), field(view, "relationship", "class")})
+	require.NotEmpty(t, field(view, "relationship", "next_obligations"))
+	require.NotNil(t, field(view, "relationship", "health", "score"))
+	for _, section := range []string{"contacts", "class_history", "plans", "open_cases", "receptions", "responses", "interactions", "tasks", "timeline"} {
+		require.Len(t, view[section], 1, section)
+	}
+	require.Equal(t, []any{"complaint", caseA, "CMP-1"}, []any{field(view["timeline"].([]any)[0], "process"), field(view["timeline"].([]any)[0], "subject_id"), field(view["timeline"].([]any)[0], "number")})
+
+	view = b.get(amy, firm+"/overview")
+	require.Empty(t, view["hidden"])
+	require.Contains(t, view["allowed_actions"], "classify")
+	require.Equal(t, []any{"open_cases", "past_cases", "receptions", "responses", "timeline"}, view["narrowed"])
+
+	view = b.get(eve, firm+"/overview")
+	require.Equal(t, []any{"relationship", "class_history", "plans", "interactions", "commitments", "leads", "tasks"}, view["hidden"])
+	require.Nil(t, view["relationship"])
+	require.Empty(t, view["allowed_actions"])
+	problem(t, b.call(amy, "GET", "/clients/"+unknownFirm+"/overview", ""), http.StatusNotFound, "not_found")
+}

@@ -1,0 +1,448 @@
+package models
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcrflow/mcrflow/internal/calendar"
+	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/responsibility"
+)
+
+// The kinds of tasks of a hand-over, and the message to the client about it.
+const (
+	TaskAcceptAccount     = "accept_account"
+	TaskRotateManager     = "rotate_manager"
+	MessageAccountManager = "account_manager_changed"
+)
+
+// offerAccount offers everything that the account manager has at this client to somebody else. Until it is accepted, each of
+// them is responsible for what is theirs.
+func (t *relationshipStep) offerAccount(data json.RawMessage) error {
+	c, err := dataOf[OfferAccount](data)
+	if err != nil {
+		return err
+	}
+	from := t.s.AccountManagerID
+	switch {
+	case t.rules.Org.active(c.ToID) == "":
+		return errs.NewInvalid(errs.Field{Field: "to_id", Code: "unknown"})
+	case c.ToID == from:
+		return errs.NewInvalid(errs.Field{Field: "to_id", Code: "same_manager"})
+	}
+	items := t.s.owned(from)
+	for _, id := range c.Cases {
+		items = append(items, HandOverItem{ItemCase, id})
+	}
+	for _, id := range c.Receptions {
+		items = append(items, HandOverItem{ItemReception, id})
+	}
+	t.s.HandOver = &HandOver{FromID: from, ToID: c.ToID, ByID: t.me.ID, OfferedAt: t.at, Items: append(items, HandOverItem{ItemAccount, t.s.ID})}
+	t.event("account_offered", "from_id", from, "to_id", c.ToID, "reason", c.Reason, "items", len(t.s.HandOver.Items))
+	t.task(TaskAcceptAccount, t.s.ID, c.ToID, nil, "rule", "hand_over", "from_id", from)
+	t.tell("account_offered", []string{c.ToID, from}, "reason", c.Reason)
+	return nil
+}
+
+// owned lists what somebody owns at the client, but the account itself and what other processes keep.
+func (s *RelationshipState) owned(userID string) []HandOverItem {
+	var items []HandOverItem
+	add := func(kind, id, owner string) {
+		if owner == userID {
+			items = append(items, HandOverItem{kind, id})
+		}
+	}
+	for _, p := range s.Plans {
+		add(ItemPlan, p.ID, p.OwnerID)
+		for _, a := range p.Activities {
+			if a.Outcome == "" {
+				add(ItemActivity, a.ID, a.OwnerID)
+			}
+		}
+	}
+	for _, i := range s.Improvements {
+		add(ItemImprovement, i.ID, i.OwnerID)
+		for _, a := range i.Actions {
+			if a.Outcome == "" {
+				add(ItemActivity, a.ID, a.OwnerID)
+			}
+		}
+	}
+	for _, c := range s.Commitments {
+		add(ItemCommitment, c.ID, c.OwnerID)
+	}
+	for _, l := range s.Leads {
+		add(ItemLead, l.ID, l.OwnerID)
+	}
+	return items
+}
+
+// acceptAccount takes items of the offer, or with the account all that is left: then nothing stays with who gives.
+func (t *relationshipStep) acceptAccount(data json.RawMessage) error {
+	c, err := dataOf[AcceptAccount](data)
+	if err != nil {
+		return err
+	}
+	h := t.s.HandOver
+	for i, item := range c.Items {
+		if !slices.Contains(h.Items, item) {
+			return errs.NewInvalid(errs.Field{Field: fmt.Sprintf("items[%d]", i), Code: "not_offered"})
+		}
+	}
+	if len(c.Items) == 0 || slices.ContainsFunc(c.Items, func(i HandOverItem) bool { return i.Kind == ItemAccount }) {
+		t.succeed(h.FromID, h.ToID, h.Items)
+		t.manage(h.ToID, "account_handed_over")
+		return nil
+	}
+	t.succeed(h.FromID, h.ToID, c.Items)
+	h.Items = slices.DeleteFunc(h.Items, func(i HandOverItem) bool { return slices.Contains(c.Items, i) })
+	t.event("items_handed_over", "from_id", h.FromID, "to_id", h.ToID, "items", c.Items)
+	return nil
+}
+
+// manage gives the account to somebody, with everything that the one before owned at the client, and tells the client.
+func (t *relationshipStep) manage(toID, event string) {
+	s, from := t.s, t.s.AccountManagerID
+	if from != "" {
+		t.succeed(from, toID, s.owned(from)) // what has come to them since the offer goes along
+		t.reassignTasks(from, toID, "")
+	}
+	t.dropOffer()
+	s.AccountManagerID, s.ManagerSince = toID, t.at
+	t.assignTeam()
+	t.setRotation()
+	t.event(event, "from_id", from, "to_id", toID)
+	t.tell("account_handed_over", append(s.ReadPrincipals(), from))
+	if toID != "" && from != "" {
+		t.Messages = append(t.Messages, ClientMessage{Kind: MessageAccountManager, Data: map[string]string{"manager_id": toID}})
+	}
+}
+
+// dropOffer ends the offer, if there is one.
+func (t *relationshipStep) dropOffer() {
+	if t.s.HandOver != nil {
+		t.done(TaskDone, t.s.ID, TaskAcceptAccount)
+		t.s.HandOver = nil
+	}
+}
+
+// succeed lets somebody take over items of somebody else. Cases and receptions are told by the process.
+func (t *relationshipStep) succeed(from, to string, items []HandOverItem) {
+	s := t.s
+	told := &Succession{Seq: s.Seq + 1, FromID: from, ToID: to}
+	if s.Tell != nil && s.Tell.Seq == told.Seq {
+		told = s.Tell
+	}
+	for _, item := range items {
+		switch item.Kind {
+		case ItemCase:
+			told.Cases = append(told.Cases, item.ID)
+		case ItemReception:
+			told.Receptions = append(told.Receptions, item.ID)
+		case ItemPlan:
+			for i := range s.Plans {
+				if s.Plans[i].ID == item.ID {
+					s.Plans[i].OwnerID = to
+					t.planRow(item.ID).OwnerID = to
+				}
+			}
+		case ItemActivity:
+			t.succeedActivity(item.ID, to)
+		case ItemImprovement:
+			for i := range s.Improvements {
+				if s.Improvements[i].ID == item.ID {
+					s.Improvements[i].OwnerID = to
+					t.improvementRow(item.ID).OwnerID = to
+				}
+			}
+		case ItemCommitment:
+			for i := range s.Commitments {
+				if s.Commitments[i].ID == item.ID {
+					s.Commitments[i].OwnerID = to
+					t.commitmentRow(item.ID).OwnerID = to
+				}
+			}
+		case ItemLead:
+			for i := range s.Leads {
+				if s.Leads[i].ID == item.ID {
+					s.Leads[i].OwnerID = to
+					t.leadRow(item.ID).OwnerID = to
+				}
+			}
+		}
+		t.reassignTasks(from, to, item.ID)
+	}
+	if len(told.Cases)+len(told.Receptions) > 0 {
+		s.Tell = told
+	}
+}
+
+// succeedActivity gives an activity of a plan, or an action of an improvement plan, to somebody.
+func (t *relationshipStep) succeedActivity(activityID, to string) {
+	for i := range t.s.Plans {
+		for j, a := range t.s.Plans[i].Activities {
+			if a.ID == activityID {
+				t.s.Plans[i].Activities[j].OwnerID = to
+				row := t.planRow(t.s.Plans[i].ID)
+				row.Document.Activities = ownedBy(row.Document.Activities, activityID, to)
+			}
+		}
+	}
+	for i := range t.s.Improvements {
+		for j, a := range t.s.Improvements[i].Actions {
+			if a.ID == activityID {
+				t.s.Improvements[i].Actions[j].OwnerID = to
+				row := t.improvementRow(t.s.Improvements[i].ID)
+				row.Actions = ownedBy(row.Actions, activityID, to)
+			}
+		}
+	}
+}
+
+func ownedBy(all []PlanActivity, id, owner string) []PlanActivity {
+	all = slices.Clone(all)
+	for i := range all {
+		if all[i].ID == id {
+			all[i].OwnerID = owner
+		}
+	}
+	return all
+}
+
+// reassignTasks gives somebody's open tasks about something to somebody else; an empty about means all of them.
+func (t *relationshipStep) reassignTasks(from, to, about string) {
+	for _, task := range slices.Clone(t.s.Tasks) {
+		if task.UserID != from || about != "" && task.Why["about"] != about {
+			continue
+		}
+		t.s.Tasks, t.tasks = settled(t.s.Tasks, t.tasks, Task{State: TaskCancelled, DoneBy: t.actor, DoneAt: &t.at}, func(o Task) bool { return o.ID == task.ID })
+		var why []string
+		for _, k := range slices.Sorted(maps.Keys(task.Why)) {
+			if k != "about" {
+				why = append(why, k, task.Why[k])
+			}
+		}
+		t.task(task.Kind, task.Why["about"], to, task.DueAt, why...)
+	}
+}
+
+// declineAccount ends the offer: what is not accepted stays where it is.
+func (t *relationshipStep) declineAccount(data json.RawMessage) error {
+	c, err := dataOf[Because](data)
+	if err != nil {
+		return err
+	}
+	h := t.s.HandOver
+	t.event("account_declined", "from_id", h.FromID, "to_id", h.ToID, "reason", c.Reason, "left", len(h.Items))
+	t.tell("account_declined", []string{h.FromID, h.ByID, h.ToID}, "reason", c.Reason)
+	t.dropOffer()
+	return nil
+}
+
+// assignPosts says who holds a post for this client; an empty user leaves the post to the policy.
+func (t *relationshipStep) assignPosts(data json.RawMessage) error {
+	c, err := dataOf[AssignPosts](data)
+	if err != nil {
+		return err
+	}
+	var faults []errs.Field
+	for _, post := range slices.Sorted(maps.Keys(c.Posts)) {
+		switch user := c.Posts[post]; {
+		case !slices.Contains(t.rules.Matrix.Posts(), post), post == responsibility.AccountManager: // whose post is the account itself
+			faults = append(faults, errs.Field{Field: "posts." + post, Code: "unknown_post", Args: errs.Args("name", post, "known", strings.Join(t.rules.Matrix.Posts(), ", "))})
+		case user == "":
+			delete(t.s.Posts, post)
+		case t.rules.Org.active(user) == "":
+			faults = append(faults, errs.Field{Field: "posts." + post, Code: "unknown"})
+		default:
+			if t.s.Posts == nil {
+				t.s.Posts = map[string]string{}
+			}
+			t.s.Posts[post] = user
+		}
+	}
+	if len(faults) > 0 {
+		return errs.NewInvalid(faults...)
+	}
+	t.assignTeam()
+	t.event("team_assigned", "posts", c.Posts)
+	return nil
+}
+
+// lose notes that the client has left: nothing falls due any more.
+func (t *relationshipStep) lose(data json.RawMessage) error {
+	c, err := dataOf[Because](data)
+	if err != nil {
+		return err
+	}
+	t.s.Stage = StageLost
+	t.s.Tasks = t.settle(t.s.Tasks, TaskCancelled)
+	t.event("lost", "reason", c.Reason)
+	t.tell("client_lost", t.s.ReadPrincipals(), "reason", c.Reason)
+	return nil
+}
+
+// regain notes that the client is back: everything falls due anew.
+func (t *relationshipStep) regain(data json.RawMessage) error {
+	c, err := dataOf[Because](data)
+	if err != nil {
+		return err
+	}
+	t.s.Stage = StageActive
+	t.s.LastContact = &t.at
+	t.event("regained", "reason", c.Reason)
+	return t.retime()
+}
+
+// left takes everything from somebody who has left; their superior is the heir.
+func (t *relationshipStep) left(data json.RawMessage) error {
+	c, err := dataOf[Deactivate](data)
+	if err != nil {
+		return err
+	}
+	return t.by("leaver", func() error {
+		if t.s.HandOver != nil && (t.s.HandOver.ToID == c.UserID || t.s.HandOver.FromID == c.UserID) {
+			t.dropOffer()
+		}
+		for _, post := range slices.Sorted(maps.Keys(t.s.Posts)) {
+			if t.s.Posts[post] == c.UserID {
+				delete(t.s.Posts, post)
+			}
+		}
+		for i := range t.s.Opinions {
+			if t.s.Opinions[i].OwnerID == c.UserID {
+				t.s.Opinions[i].OwnerID = c.HeirID
+				t.opinionRow(t.s.Opinions[i].ID).OwnerID = c.HeirID
+			}
+		}
+		if t.s.AccountManagerID == c.UserID {
+			t.manage(c.HeirID, "account_inherited")
+			return nil
+		}
+		t.succeed(c.UserID, c.HeirID, t.s.owned(c.UserID))
+		t.reassignTasks(c.UserID, c.HeirID, "")
+		t.assignTeam()
+		t.event("leaver_succeeded", "from_id", c.UserID, "to_id", c.HeirID)
+		return nil
+	})
+}
+
+// align takes over what was changed in the client's row outside of the process: the account manager and the status.
+func (t *relationshipStep) align() error {
+	c := t.rules.Client
+	return t.by("master_data", func() error {
+		if to := text(c.AccountManagerID); to != t.s.AccountManagerID {
+			t.manage(to, "account_reassigned")
+		}
+		if c.Status == t.s.Stage.ClientStatus() {
+			return nil
+		}
+		switch c.Status {
+		case string(StageLost):
+			return t.lose(raw(Because{}))
+		case string(StageActive), string(StageDormant):
+			t.s.Stage = Stage(c.Status)
+		default:
+			t.s.Stage = StageProspect
+		}
+		t.event("status_changed", "status", c.Status)
+		return t.retime()
+	})
+}
+
+// merged ends the relationship of a client that was a duplicate.
+func (t *relationshipStep) merged(e RelationshipEvent) error {
+	c, err := dataOf[MergedClient](e.Data)
+	if err != nil {
+		return err
+	}
+	if e.Meta.Actor.ID != "" {
+		t.actor = e.Meta.Actor.ID
+	}
+	t.s.Stage = StageMerged
+	for _, o := range t.s.Orders {
+		t.giveUp(o.ID)
+	}
+	t.s.Tasks = t.settle(t.s.Tasks, TaskCancelled)
+	t.event("merged", "into_id", c.IntoID)
+	return nil
+}
+
+// gone ends the relationship of a client whose merge it was not told of. A command of a person is refused: it ends with
+// whatever happens by itself.
+func (t *relationshipStep) gone(e RelationshipEvent, intoID string) error {
+	if slices.Contains(RelationshipActions(), e.Action) {
+		return t.rules.Client.Open()
+	}
+	return t.merged(RelationshipEvent{Data: raw(MergedClient{IntoID: intoID})})
+}
+
+// setRotation reminds of the rotation of the account manager (M-65) as the policy says.
+func (t *relationshipStep) setRotation() {
+	t.s.Rotation = Obligation{}
+	if after := t.rules.Cadence.Rotation.RemindAfter; !after.IsZero() && t.s.AccountManagerID != "" {
+		due := after.After(t.s.ManagerSince, t.zone())
+		t.s.Rotation.DueAt = &due
+	}
+}
+
+func (t *relationshipStep) retimeRotation() error {
+	t.setRotation()
+	return nil
+}
+
+func (s *RelationshipState) rotationDues() []Due {
+	return s.Rotation.due(DueRotation, "", s.AccountManagerID)
+}
+
+// rotationFalls reminds the superior, and again after the same time.
+func (t *relationshipStep) rotationFalls() error {
+	due := t.s.Rotation.DueAt
+	if due == nil || t.at.Before(*due) {
+		return nil
+	}
+	return t.by(ruleCadence, func() error {
+		superior := t.superior(t.s.AccountManagerID)
+		t.task(TaskRotateManager, t.s.ID, superior, nil, "rule", ruleCadence, "since", t.s.ManagerSince.Format(time.DateOnly))
+		t.event("rotation_due", "account_manager_id", t.s.AccountManagerID)
+		t.s.Rotation = next(t.rules.Cadence.Rotation.RemindAfter, *due, t.at, t.zone())
+		return nil
+	})
+}
+
+// next is the first obligation of a rhythm after the instant.
+func next(every calendar.Period, last, at time.Time, zone *time.Location) Obligation {
+	due := every.After(last, zone)
+	for !due.After(at) {
+		due = every.After(due, zone)
+	}
+	return Obligation{DueAt: &due}
+}
+
+// CaseSucceeded is what a case is told when somebody takes its client over.
+func CaseSucceeded(s Succession) CaseEvent {
+	return CaseEvent{Meta: bySystem, Action: ActionSucceed, Data: raw(Deactivate{UserID: s.FromID, HeirID: s.ToID})}
+}
+
+// ReceptionSucceeded is what a reception is told when somebody takes its client over.
+func ReceptionSucceeded(s Succession) ReceptionEvent {
+	return ReceptionEvent{Meta: bySystem, Action: ReceptionDeactivate, Data: raw(Deactivate{UserID: s.FromID, HeirID: s.ToID})}
+}
+
+// bySystem is who gives the commands that a process derives.
+var bySystem = Meta{Actor: Actor{Person: Person{ID: System}}}
+
+// DraftedBy is the event that drafts a reception for an activity of a plan. Class and account manager are the client's.
+func (s *RelationshipState) DraftedBy(d DraftReception) ReceptionEvent {
+	return ReceptionEvent{
+		Meta: Meta{Actor: bySystem.Actor, RequestID: "draft:" + d.ReceptionID}, Action: ReceptionRecord,
+		Data: raw(PlanReception{
+			ClientClass: s.Class, AccountManagerID: s.AccountManagerID, RequesterID: d.OwnerID,
+			Plan: ReceptionPlan{ClientID: s.ID, Kind: d.Kind},
+		}),
+	}
+}

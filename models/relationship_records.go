@@ -1,0 +1,42 @@
+package models
+
+import "slices"
+
+// RecordFilter limits what is listed of what is recorded of a client. Empty fields do not limit.
+type RecordFilter struct {
+	ClientID string
+	Of       []string // only what one of these users has a part in; nil: everything
+	UserID   string   // interactions: who was in contact
+	Kind     string   // interactions
+}
+
+// LeadFilter limits a list of leads and opportunities. Empty fields do not limit.
+type LeadFilter struct {
+	ClientID string
+	Of       []string // only those that one of these users owns or has opened; nil: all
+	OwnerID  string
+	Stage    LeadStage
+	Open     *bool
+}
+
+// MayActOn reports whether the actor may take an action now on something that is open at the client and belongs to the owner.
+// CheckRelationship only says whether there is anything on which they may.
+func MayActOn(s *RelationshipState, action RelationshipAction, ownerID string, actor Actor) bool {
+	if _, err := CheckRelationship(s, action, actor); err != nil {
+		return false
+	}
+	i := slices.IndexFunc(relationshipRules, func(r relationshipRule) bool { return r.action == action })
+	return slices.ContainsFunc(actor.In(RelationshipProcess), func(p Person) bool {
+		return slices.ContainsFunc(relationshipRules[i].who, func(w relationshipWho) bool {
+			return w != whoOwner && w.is(p, s) || w == whoOwner && p.ID == ownerID
+		})
+	})
+}
+
+// InTeam reports whether one of the persons in whose right the actor acts looks after the client: as its account manager, or
+// in one of its posts.
+func (s *RelationshipState) InTeam(actor Actor) bool {
+	return slices.ContainsFunc(actor.In(RelationshipProcess), func(p Person) bool {
+		return whoAccountManager.is(p, s) || whoClientTeam.is(p, s)
+	})
+}
