@@ -26,7 +26,7 @@ type improvementItem struct {
 
 func (h *assessments) kind() recordKind[models.AssessmentRow, assessmentView] {
 	return recordKind[models.AssessmentRow, assessmentView]{
-		records: h.records, what: "assessment", prefix: id.Assessment, read: h.store.Assessment, list: h.store.ListAssessments,
+		records: h.records, what: "assessment", prefix: id.Assessment, read: h.store.Assessment, list: h.store.Assessments,
 		about: func(r models.AssessmentRow) recordAbout {
 			return recordAbout{clientID: r.ClientID, ownerID: r.ByID, part: []string{r.ByID}}
 		},
@@ -48,7 +48,7 @@ func (h *assessments) improvements() recordKind[models.ImprovementRow, improveme
 		return data
 	}
 	return recordKind[models.ImprovementRow, improvementItem]{
-		records: h.records, what: "improvement", prefix: id.Improvement, read: h.store.Improvement, list: h.store.ListImprovements,
+		records: h.records, what: "improvement", prefix: id.Improvement, read: h.store.Improvement, list: h.store.Improvements,
 		about: func(r models.ImprovementRow) recordAbout {
 			part := []string{r.OwnerID}
 			for _, a := range r.Actions {

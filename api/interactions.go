@@ -14,7 +14,7 @@ type interactions struct{ *records }
 
 func (h *interactions) kind() recordKind[models.InteractionRow, interactionView] {
 	return recordKind[models.InteractionRow, interactionView]{
-		records: h.records, what: "interaction", prefix: id.Interaction, place: "lead_id", read: h.store.Interaction, list: h.store.ListInteractions,
+		records: h.records, what: "interaction", prefix: id.Interaction, place: "lead_id", read: h.store.Interaction, list: h.store.Interactions,
 		about: func(r models.InteractionRow) recordAbout {
 			return recordAbout{clientID: r.ClientID, ownerID: r.UserID, part: []string{r.UserID}}
 		},

@@ -27,7 +27,7 @@ func (h *leads) kind() recordKind[models.LeadRow, leadItem] {
 	return recordKind[models.LeadRow, leadItem]{
 		records: h.records, what: "lead", prefix: id.Lead, read: h.store.Lead,
 		list: func(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.LeadRow, string, error) {
-			return h.store.ListLeads(ctx, models.LeadFilter{ClientID: f.ClientID, Of: f.Of}, p)
+			return h.store.Leads(ctx, models.LeadFilter{ClientID: f.ClientID, Of: f.Of}, p)
 		},
 		about: func(r models.LeadRow) recordAbout {
 			return recordAbout{r.ClientID, r.OwnerID, []string{r.OwnerID, r.CreatedBy}, or(r.Outcome, "open"), r.Outcome == ""}
@@ -70,7 +70,7 @@ func (h *leads) list(c *gin.Context) {
 	var rows []models.LeadRow
 	var next string
 	if err == nil {
-		rows, next, err = h.store.ListLeads(ctx, f, p)
+		rows, next, err = h.store.Leads(ctx, f, p)
 	}
 	var states map[string]models.RelationshipState
 	if err == nil {

@@ -21,7 +21,7 @@ type opinionItem struct {
 
 func (h *opinions) kind() recordKind[models.OpinionRow, opinionItem] {
 	return recordKind[models.OpinionRow, opinionItem]{
-		records: h.records, what: "opinion", prefix: id.Opinion, read: h.store.Opinion, list: h.store.ListOpinions,
+		records: h.records, what: "opinion", prefix: id.Opinion, read: h.store.Opinion, list: h.store.Opinions,
 		about: func(r models.OpinionRow) recordAbout {
 			return recordAbout{r.ClientID, r.OwnerID, append([]string{r.ByID, r.OwnerID}, r.Monitors...), r.State, r.AnsweredAt == nil}
 		},

@@ -19,12 +19,12 @@ type Records interface {
 	Opinion(ctx context.Context, id string) (models.OpinionRow, error)
 	Lead(ctx context.Context, id string) (models.LeadRow, error)
 
-	ListAssessments(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.AssessmentRow, string, error)
-	ListImprovements(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.ImprovementRow, string, error)
-	ListInteractions(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.InteractionRow, string, error)
-	ListCommitments(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.CommitmentRow, string, error)
-	ListOpinions(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.OpinionRow, string, error)
-	ListLeads(ctx context.Context, f models.LeadFilter, p models.Page) ([]models.LeadRow, string, error)
+	Assessments(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.AssessmentRow, string, error)
+	Improvements(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.ImprovementRow, string, error)
+	Interactions(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.InteractionRow, string, error)
+	Commitments(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.CommitmentRow, string, error)
+	Opinions(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.OpinionRow, string, error)
+	Leads(ctx context.Context, f models.LeadFilter, p models.Page) ([]models.LeadRow, string, error)
 	// RelationshipStates answers the states of clients by the client's id, whoever asks.
 	RelationshipStates(ctx context.Context, clientIDs []string) (map[string]models.RelationshipState, error)
 }

@@ -99,32 +99,32 @@ func (s *bondRows) Lead(_ context.Context, key string) (models.LeadRow, error) {
 	return theOne(s.recorded.leads, func(r models.LeadRow) bool { return r.ID == key })
 }
 
-func (s *bondRows) ListAssessments(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.AssessmentRow, string, error) {
+func (s *bondRows) Assessments(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.AssessmentRow, string, error) {
 	s.recorded.filter = f
 	return kept(s.recorded.assessed, func(r models.AssessmentRow) bool { return part(f.Of, r.ByID) }), "", nil
 }
 
-func (s *bondRows) ListImprovements(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.ImprovementRow, string, error) {
+func (s *bondRows) Improvements(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.ImprovementRow, string, error) {
 	s.recorded.filter = f
 	return kept(s.recorded.improved, func(r models.ImprovementRow) bool { return part(f.Of, r.OwnerID) }), "", nil
 }
 
-func (s *bondRows) ListInteractions(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.InteractionRow, string, error) {
+func (s *bondRows) Interactions(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.InteractionRow, string, error) {
 	s.recorded.filter = f
 	return kept(s.recorded.contacts, func(r models.InteractionRow) bool { return part(f.Of, r.UserID) }), "", nil
 }
 
-func (s *bondRows) ListCommitments(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.CommitmentRow, string, error) {
+func (s *bondRows) Commitments(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.CommitmentRow, string, error) {
 	s.recorded.filter = f
 	return kept(s.recorded.promised, func(r models.CommitmentRow) bool { return part(f.Of, r.OwnerID, r.MadeBy) }), "", nil
 }
 
-func (s *bondRows) ListOpinions(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.OpinionRow, string, error) {
+func (s *bondRows) Opinions(_ context.Context, f models.RecordFilter, _ models.Page) ([]models.OpinionRow, string, error) {
 	s.recorded.filter = f
 	return kept(s.recorded.voiced, func(r models.OpinionRow) bool { return part(f.Of, append(r.Monitors, r.ByID, r.OwnerID)...) }), "", nil
 }
 
-func (s *bondRows) ListLeads(_ context.Context, f models.LeadFilter, _ models.Page) ([]models.LeadRow, string, error) {
+func (s *bondRows) Leads(_ context.Context, f models.LeadFilter, _ models.Page) ([]models.LeadRow, string, error) {
 	s.recorded.leadsAsOf = f
 	return kept(s.recorded.leads, func(r models.LeadRow) bool { return part(f.Of, r.OwnerID, r.CreatedBy) }), "", nil
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 
-	"github.com/mcrflow/mcrflow/internal/classification"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -29,19 +28,9 @@ type Relationships interface {
 	Classifications(ctx context.Context, clientID string, p models.Page) ([]models.ClassificationRow, string, error)
 	// Plan answers a plan of whatever client.
 	Plan(ctx context.Context, id string) (models.PlanRow, error)
-	// ClientPlans lists the plans for a client, the latest period first; so it is with the other lists, by their times.
+	// ClientPlans lists the plans for a client, the latest period first.
 	ClientPlans(ctx context.Context, clientID string, p models.Page) ([]models.PlanRow, string, error)
-	Assessments(ctx context.Context, clientID string, p models.Page) ([]models.AssessmentRow, string, error)
-	Improvements(ctx context.Context, clientID string, p models.Page) ([]models.ImprovementRow, string, error)
-	Interactions(ctx context.Context, clientID string, p models.Page) ([]models.InteractionRow, string, error)
-	Commitments(ctx context.Context, clientID string, p models.Page) ([]models.CommitmentRow, string, error)
-	Opinions(ctx context.Context, clientID string, p models.Page) ([]models.OpinionRow, string, error)
-	Leads(ctx context.Context, clientID string, p models.Page) ([]models.LeadRow, string, error)
-	// LeadsOf lists the open leads and opportunities of an owner over all clients.
-	LeadsOf(ctx context.Context, ownerID string, p models.Page) ([]models.LeadRow, string, error)
 
 	// OpenOf lists the client's open cases and receptions in which the user has a part that can be handed over.
 	OpenOf(ctx context.Context, clientID, userID string) (cases, receptions []string, err error)
-	// Standings lists by what the clients after this one are graded, in the order of their ids.
-	Standings(ctx context.Context, after string, limit int) ([]classification.Standing, error)
 }

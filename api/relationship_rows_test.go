@@ -50,10 +50,6 @@ func (noRelationships) OpenOf(context.Context, string, string) ([]string, []stri
 	return nil, nil, nil
 }
 
-func (noRelationships) LeadsOf(context.Context, string, models.Page) ([]models.LeadRow, string, error) {
-	return nil, "", nil
-}
-
 func (noRelationships) Standings(context.Context, string, int) ([]classification.Standing, error) {
 	return nil, nil
 }
@@ -62,7 +58,7 @@ func (noRelationships) Assessment(context.Context, string) (models.AssessmentRow
 	return models.AssessmentRow{}, none()
 }
 
-func (noRelationships) ListAssessments(context.Context, models.RecordFilter, models.Page) ([]models.AssessmentRow, string, error) {
+func (noRelationships) Assessments(context.Context, models.RecordFilter, models.Page) ([]models.AssessmentRow, string, error) {
 	return nil, "", nil
 }
 
@@ -70,7 +66,7 @@ func (noRelationships) Improvement(context.Context, string) (models.ImprovementR
 	return models.ImprovementRow{}, none()
 }
 
-func (noRelationships) ListImprovements(context.Context, models.RecordFilter, models.Page) ([]models.ImprovementRow, string, error) {
+func (noRelationships) Improvements(context.Context, models.RecordFilter, models.Page) ([]models.ImprovementRow, string, error) {
 	return nil, "", nil
 }
 
@@ -78,7 +74,7 @@ func (noRelationships) Interaction(context.Context, string) (models.InteractionR
 	return models.InteractionRow{}, none()
 }
 
-func (noRelationships) ListInteractions(context.Context, models.RecordFilter, models.Page) ([]models.InteractionRow, string, error) {
+func (noRelationships) Interactions(context.Context, models.RecordFilter, models.Page) ([]models.InteractionRow, string, error) {
 	return nil, "", nil
 }
 
@@ -86,7 +82,7 @@ func (noRelationships) Commitment(context.Context, string) (models.CommitmentRow
 	return models.CommitmentRow{}, none()
 }
 
-func (noRelationships) ListCommitments(context.Context, models.RecordFilter, models.Page) ([]models.CommitmentRow, string, error) {
+func (noRelationships) Commitments(context.Context, models.RecordFilter, models.Page) ([]models.CommitmentRow, string, error) {
 	return nil, "", nil
 }
 
@@ -94,7 +90,7 @@ func (noRelationships) Opinion(context.Context, string) (models.OpinionRow, erro
 	return models.OpinionRow{}, none()
 }
 
-func (noRelationships) ListOpinions(context.Context, models.RecordFilter, models.Page) ([]models.OpinionRow, string, error) {
+func (noRelationships) Opinions(context.Context, models.RecordFilter, models.Page) ([]models.OpinionRow, string, error) {
 	return nil, "", nil
 }
 
@@ -102,7 +98,7 @@ func (noRelationships) Lead(context.Context, string) (models.LeadRow, error) {
 	return models.LeadRow{}, none()
 }
 
-func (noRelationships) ListLeads(context.Context, models.LeadFilter, models.Page) ([]models.LeadRow, string, error) {
+func (noRelationships) Leads(context.Context, models.LeadFilter, models.Page) ([]models.LeadRow, string, error) {
 	return nil, "", nil
 }
 
@@ -154,10 +150,6 @@ func (e everyBond) Classifications(ctx context.Context, key string, p models.Pag
 
 func (e everyBond) ClientPlans(ctx context.Context, key string, p models.Page) ([]models.PlanRow, string, error) {
 	return e.rows.ClientPlans(ctx, key, p)
-}
-
-func (e everyBond) Assessments(ctx context.Context, key string, p models.Page) ([]models.AssessmentRow, string, error) {
-	return e.rows.Assessments(ctx, key, p)
 }
 
 func (e everyBond) Timeline(ctx context.Context, key string, after int64, limit int) ([]models.TimelineEvent, error) {
@@ -279,10 +271,6 @@ func (s *bondRows) ClientPlans(_ context.Context, _ string, p models.Page) ([]mo
 		return s.planned[:p.Limit], "more", nil
 	}
 	return s.planned, "", nil
-}
-
-func (s *bondRows) Assessments(context.Context, string, models.Page) ([]models.AssessmentRow, string, error) {
-	return nil, "", nil
 }
 
 func (s *bondRows) OpenOf(_ context.Context, _, userID string) ([]string, []string, error) {

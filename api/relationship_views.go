@@ -145,7 +145,7 @@ func (h *relationships) full(c *gin.Context, s models.RelationshipState) (relati
 	if err != nil {
 		return relationshipView{}, err
 	}
-	assessed, _, err := h.store.Assessments(ctx, s.ID, models.Page{Limit: shownHistory})
+	assessed, _, err := h.store.Assessments(ctx, models.RecordFilter{ClientID: s.ID}, models.Page{Limit: shownHistory})
 	if err != nil {
 		return relationshipView{}, err
 	}

@@ -162,43 +162,6 @@ func (s *Store) Plan(ctx context.Context, id string) (models.PlanRow, error) {
 	return rows[0], nil
 }
 
-// Assessments lists the assessments of the relations with a client, the latest first (M-41).
-func (s *Store) Assessments(ctx context.Context, clientID string, p models.Page) ([]models.AssessmentRow, string, error) {
-	return pageOf(ctx, s, assessments, ofClient, "at", clientID, p, func(r *models.AssessmentRow) (time.Time, string) { return r.At, r.ID })
-}
-
-// Improvements lists the improvement plans for a client, the latest first (M-51).
-func (s *Store) Improvements(ctx context.Context, clientID string, p models.Page) ([]models.ImprovementRow, string, error) {
-	return pageOf(ctx, s, improvements, ofClient, "created_at", clientID, p, func(r *models.ImprovementRow) (time.Time, string) { return r.CreatedAt, r.ID })
-}
-
-// Interactions lists the interactions with a client by when they were, the latest first (M-80).
-func (s *Store) Interactions(ctx context.Context, clientID string, p models.Page) ([]models.InteractionRow, string, error) {
-	return pageOf(ctx, s, interactions, ofClient, "at", clientID, p, func(r *models.InteractionRow) (time.Time, string) { return r.At, r.ID })
-}
-
-// Commitments lists the promises to a client, the last one due first (M-74).
-func (s *Store) Commitments(ctx context.Context, clientID string, p models.Page) ([]models.CommitmentRow, string, error) {
-	return pageOf(ctx, s, commitments, ofClient, "due_at", clientID, p, func(r *models.CommitmentRow) (time.Time, string) { return r.DueAt, r.ID })
-}
-
-// Opinions lists the opinions of a client, the latest first (D-01).
-func (s *Store) Opinions(ctx context.Context, clientID string, p models.Page) ([]models.OpinionRow, string, error) {
-	return pageOf(ctx, s, opinions, ofClient, "at", clientID, p, func(r *models.OpinionRow) (time.Time, string) { return r.At, r.ID })
-}
-
-// Leads lists the leads and opportunities of a client, the latest first (S-25).
-func (s *Store) Leads(ctx context.Context, clientID string, p models.Page) ([]models.LeadRow, string, error) {
-	return pageOf(ctx, s, leads, ofClient, "created_at", clientID, p, leadPlace)
-}
-
-// LeadsOf lists the open leads and opportunities of an owner over all clients, the latest first.
-func (s *Store) LeadsOf(ctx context.Context, ownerID string, p models.Page) ([]models.LeadRow, string, error) {
-	return pageOf(ctx, s, leads, leadsOfOwner, "created_at", ownerID, p, leadPlace)
-}
-
-const leadsOfOwner = `outcome = '' AND owner_id = $%d`
-
 func leadPlace(r *models.LeadRow) (time.Time, string) { return r.CreatedAt, r.ID }
 
 const unbegun = `SELECT c.id FROM clients c WHERE c.status <> 'merged' AND NOT EXISTS (SELECT FROM relationships r WHERE r.id = c.id) AND c.id > $1 ORDER BY c.id LIMIT $2`

@@ -26,13 +26,6 @@ func RelationshipStatements(clientID, userID string) map[string][]any {
 		for name, of := range map[string]func(string) (*query, error){
 			"classifications": func(a string) (*query, error) { return classifications.list(ofClient, "requested_at", clientID, a, 51) },
 			"plans":           func(a string) (*query, error) { return clientPlans.list(ofClient, "starts_at", clientID, a, 51) },
-			"assessments":     func(a string) (*query, error) { return assessments.list(ofClient, "at", clientID, a, 51) },
-			"improvements":    func(a string) (*query, error) { return improvements.list(ofClient, "created_at", clientID, a, 51) },
-			"interactions":    func(a string) (*query, error) { return interactions.list(ofClient, "at", clientID, a, 51) },
-			"commitments":     func(a string) (*query, error) { return commitments.list(ofClient, "due_at", clientID, a, 51) },
-			"opinions":        func(a string) (*query, error) { return opinions.list(ofClient, "at", clientID, a, 51) },
-			"leads":           func(a string) (*query, error) { return leads.list(ofClient, "created_at", clientID, a, 51) },
-			"leads of":        func(a string) (*query, error) { return leads.list(leadsOfOwner, "created_at", userID, a, 51) },
 		} {
 			q, err := of(after)
 			list(name, q, err)

@@ -154,19 +154,19 @@ func (s *Store) ImprovementsFrom(ctx context.Context, clientID, assessmentID str
 	return improvementRecords.rows(ctx, s, improvements.columns+openedBy, clientID, assessmentID)
 }
 
-// ListAssessments lists assessments, the latest first, and the cursor of the next page, empty on the last. It does not ask who
+// Assessments lists assessments, the latest first, and the cursor of the next page, empty on the last. It does not ask who
 // may see them beyond what the filter says; so it is with the other lists of records.
-func (s *Store) ListAssessments(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.AssessmentRow, string, error) {
+func (s *Store) Assessments(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.AssessmentRow, string, error) {
 	return assessmentRecords.page(ctx, s, assessmentRecords.where(f.ClientID, f.Of), p)
 }
 
-// ListImprovements lists improvement plans, the latest first.
-func (s *Store) ListImprovements(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.ImprovementRow, string, error) {
+// Improvements lists improvement plans, the latest first.
+func (s *Store) Improvements(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.ImprovementRow, string, error) {
 	return improvementRecords.page(ctx, s, improvementRecords.where(f.ClientID, f.Of), p)
 }
 
-// ListInteractions lists interactions by when they were, the latest first.
-func (s *Store) ListInteractions(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.InteractionRow, string, error) {
+// Interactions lists interactions by when they were, the latest first.
+func (s *Store) Interactions(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.InteractionRow, string, error) {
 	return interactionRecords.page(ctx, s, interactionsWhere(f), p)
 }
 
@@ -181,18 +181,18 @@ func interactionsWhere(f models.RecordFilter) *query {
 	return q
 }
 
-// ListCommitments lists promises, the last one due first.
-func (s *Store) ListCommitments(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.CommitmentRow, string, error) {
+// Commitments lists promises, the last one due first.
+func (s *Store) Commitments(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.CommitmentRow, string, error) {
 	return commitmentRecords.page(ctx, s, commitmentRecords.where(f.ClientID, f.Of), p)
 }
 
-// ListOpinions lists opinions, the latest first.
-func (s *Store) ListOpinions(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.OpinionRow, string, error) {
+// Opinions lists opinions, the latest first.
+func (s *Store) Opinions(ctx context.Context, f models.RecordFilter, p models.Page) ([]models.OpinionRow, string, error) {
 	return opinionRecords.page(ctx, s, opinionRecords.where(f.ClientID, f.Of), p)
 }
 
-// ListLeads lists leads and opportunities, the latest first.
-func (s *Store) ListLeads(ctx context.Context, f models.LeadFilter, p models.Page) ([]models.LeadRow, string, error) {
+// Leads lists leads and opportunities, the latest first.
+func (s *Store) Leads(ctx context.Context, f models.LeadFilter, p models.Page) ([]models.LeadRow, string, error) {
 	return leadRecords.page(ctx, s, leadsWhere(f), p)
 }
 

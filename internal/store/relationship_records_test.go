@@ -53,27 +53,27 @@ func TestRecords_are_read_by_their_ids_and_listed_by_who_has_a_part(t *testing.T
 		part []string
 	}{
 		"assessments": {func(of []string) (int, error) {
-			rows, _, err := b.ListAssessments(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of}, models.Page{})
+			rows, _, err := b.Assessments(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of}, models.Page{})
 			return len(rows), err
 		}, []string{b.one.ID}},
 		"improvements": {func(of []string) (int, error) {
-			rows, _, err := b.ListImprovements(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of}, models.Page{})
+			rows, _, err := b.Improvements(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of}, models.Page{})
 			return len(rows), err
 		}, []string{b.one.ID}},
 		"interactions": {func(of []string) (int, error) {
-			rows, _, err := b.ListInteractions(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of, UserID: b.one.ID, Kind: "visit"}, models.Page{})
+			rows, _, err := b.Interactions(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of, UserID: b.one.ID, Kind: "visit"}, models.Page{})
 			return len(rows), err
 		}, []string{b.one.ID}},
 		"commitments": {func(of []string) (int, error) {
-			rows, _, err := b.ListCommitments(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of}, models.Page{})
+			rows, _, err := b.Commitments(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of}, models.Page{})
 			return len(rows), err
 		}, []string{b.one.ID, b.two.ID}},
 		"opinions": {func(of []string) (int, error) {
-			rows, _, err := b.ListOpinions(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of}, models.Page{})
+			rows, _, err := b.Opinions(ctx, models.RecordFilter{ClientID: b.client.ID, Of: of}, models.Page{})
 			return len(rows), err
 		}, []string{b.one.ID, b.boss.ID}},
 		"leads": {func(of []string) (int, error) {
-			rows, _, err := b.ListLeads(ctx, models.LeadFilter{Of: of, OwnerID: b.two.ID, Stage: models.LeadNew, Open: new(true)}, models.Page{})
+			rows, _, err := b.Leads(ctx, models.LeadFilter{Of: of, OwnerID: b.two.ID, Stage: models.LeadNew, Open: new(true)}, models.Page{})
 			return len(rows), err
 		}, []string{b.one.ID, b.two.ID}},
 	} {
@@ -89,7 +89,7 @@ func TestRecords_are_read_by_their_ids_and_listed_by_who_has_a_part(t *testing.T
 		require.NoError(t, err, name)
 		require.Zero(t, n, name)
 	}
-	none, _, err := b.ListLeads(ctx, models.LeadFilter{Open: new(false)}, models.Page{})
+	none, _, err := b.Leads(ctx, models.LeadFilter{Open: new(false)}, models.Page{})
 	require.NoError(t, err)
 	require.Empty(t, none)
 }
@@ -108,7 +108,7 @@ func TestRecords_are_on_one_page_each(t *testing.T) {
 	seen := map[string]bool{}
 	p, pages := models.Page{Limit: 2, Estimate: new(int64)}, 0
 	for {
-		rows, next, err := b.ListInteractions(t.Context(), models.RecordFilter{ClientID: b.client.ID}, p)
+		rows, next, err := b.Interactions(t.Context(), models.RecordFilter{ClientID: b.client.ID}, p)
 		require.NoError(t, err)
 		for _, r := range rows {
 			require.False(t, seen[r.ID])
@@ -121,7 +121,7 @@ func TestRecords_are_on_one_page_each(t *testing.T) {
 	}
 	require.Len(t, seen, 5)
 	require.Equal(t, 3, pages)
-	_, _, err := b.ListInteractions(t.Context(), models.RecordFilter{}, models.Page{Cursor: "!"})
+	_, _, err := b.Interactions(t.Context(), models.RecordFilter{}, models.Page{Cursor: "!"})
 	requireCode(t, errs.Malformed, err)
 }
 

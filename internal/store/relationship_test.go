@@ -48,7 +48,7 @@ func TestRelationship_is_read_back_as_its_steps_wrote_it(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, open.Commitments)
 	require.Empty(t, open.Leads)
-	rows, _, err := b.Commitments(t.Context(), b.client.ID, models.Page{})
+	rows, _, err := b.Commitments(t.Context(), models.RecordFilter{ClientID: b.client.ID}, models.Page{})
 	require.NoError(t, err)
 	require.Len(t, rows, 1)
 	require.Equal(t, []any{"kept_late", "sent", s.UpdatedAt}, []any{rows[0].State, rows[0].Note, *rows[0].EndedAt})
@@ -310,7 +310,7 @@ func TestRelationships_lists_go_through_all_pages(t *testing.T) {
 	var got []string
 	page := models.Page{Limit: 2}
 	for {
-		rows, next, err := b.Interactions(t.Context(), s.ID, page)
+		rows, next, err := b.Interactions(t.Context(), models.RecordFilter{ClientID: s.ID}, page)
 		require.NoError(t, err)
 		for _, r := range rows {
 			got = append(got, r.ID)
@@ -321,7 +321,7 @@ func TestRelationships_lists_go_through_all_pages(t *testing.T) {
 	}
 	require.Len(t, want, 5)
 	require.Equal(t, want, got)
-	_, _, err := b.Interactions(t.Context(), s.ID, models.Page{Cursor: "bm93aGVyZQ"})
+	_, _, err := b.Interactions(t.Context(), models.RecordFilter{ClientID: s.ID}, models.Page{Cursor: "bm93aGVyZQ"})
 	requireCode(t, errs.Malformed, err)
 }
 
