@@ -54,9 +54,7 @@ func shipped(t *testing.T) *rulebook.Book {
 	require.NoError(t, err)
 	s.calendar.Body, err = json.Marshal(sample.Calendar(t, "cn"))
 	require.NoError(t, err)
-	book, err := rulebook.New(s)
-	require.NoError(t, err)
-	return book
+	return rulebook.New(s)
 }
 
 // ledger is a store in memory: a step is a compare-and-append, of all its cases or of none.

@@ -126,10 +126,7 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 	v1 := r.Group("/api/v1", e.limit, e.deadline, readBody, e.onlyKnownParameters, cleanPath)
 	(&auth{sessions: d.Sessions, browsers: e.browsers, now: e.now}).public(v1.Group("", e.limitLogin))
 
-	rules, err := rulebook.New(d.Policies)
-	if err != nil {
-		return nil, err
-	}
+	rules := rulebook.New(d.Policies)
 	byLink := newAnswering(d, rules, e.now)
 	byLink.public(v1.Group("", e.limitLink))
 	(&surveyPages{answering: byLink, texts: d.Texts, limit: e.links}).public(r.Group("", e.deadline))

@@ -67,9 +67,7 @@ func connect(ctx context.Context, c config.Config, log *slog.Logger) (*parts, er
 	if p.store, err = store.Open(ctx, string(c.DatabaseURL), store.Options{MaxConns: c.DBConns, Log: log, Email: c.SMTP.Configured(), Sealer: sealer}); err != nil {
 		return nil, err
 	}
-	if p.rules, err = rulebook.New(p.store); err != nil {
-		return nil, errors.Join(err, p.close())
-	}
+	p.rules = rulebook.New(p.store)
 	if c.TemporalAddress == "" {
 		return p, nil
 	}

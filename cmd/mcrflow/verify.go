@@ -25,10 +25,7 @@ func verifyCommand() *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			rules, err := rulebook.New(s)
-			if err != nil {
-				return err
-			}
+			rules := rulebook.New(s)
 			found := 0
 			report := func(f store.Finding) error {
 				found++

@@ -2,8 +2,6 @@ package rulebook
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/mcrflow/mcrflow/internal/calendar"
 	"github.com/mcrflow/mcrflow/internal/policy"
@@ -12,40 +10,12 @@ import (
 
 // Reception returns one version of the reception policy.
 func (b *Book) Reception(ctx context.Context, version int) (*policy.CompiledReception, error) {
-	if c, ok := b.receptions.Get(version); ok {
-		return c, nil
-	}
-	row, err := b.source.Policy(ctx, policy.KindReception, version)
-	if err != nil {
-		return nil, err
-	}
-	return b.compileReception(row)
+	return b.receptions.version(ctx, version)
 }
 
 // LatestReception returns the reception policy in force and its version.
 func (b *Book) LatestReception(ctx context.Context) (*policy.CompiledReception, int, error) {
-	row, err := b.source.LatestPolicy(ctx, policy.KindReception)
-	if err != nil {
-		return nil, 0, err
-	}
-	if c, ok := b.receptions.Get(row.Version); ok {
-		return c, row.Version, nil
-	}
-	c, err := b.compileReception(row)
-	return c, row.Version, err
-}
-
-func (b *Book) compileReception(row models.PolicyVersion) (*policy.CompiledReception, error) {
-	var doc policy.Reception
-	if err := json.Unmarshal(row.Body, &doc); err != nil {
-		return nil, fmt.Errorf("policy %s version %d: %w", row.Kind, row.Version, err)
-	}
-	c, err := policy.CompileReception(doc)
-	if err != nil { // not errs.Invalid: no caller can put a stored policy right
-		return nil, fmt.Errorf("policy %s version %d: %v", row.Kind, row.Version, err)
-	}
-	b.receptions.Add(row.Version, c)
-	return c, nil
+	return b.receptions.latest(ctx)
 }
 
 // InspectionCalendar returns the calendar of the reception policy in force: months begin and end in its zone.

@@ -21,9 +21,6 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// kept is how many compiled versions of each kind stay in memory.
-const kept = 256
-
 // Source reads published versions.
 type Source interface {
 	LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error)
@@ -35,141 +32,134 @@ type Source interface {
 // Book is safe for concurrent use.
 type Book struct {
 	source           Source
-	policies         *lru.Cache[int, *policy.CompiledSLA]
-	approvals        *lru.Cache[int, *approval.Policy]
-	receptions       *lru.Cache[int, *policy.CompiledReception]
-	surveys          *lru.Cache[int, *survey.Book]
-	campaigns        *lru.Cache[int, *campaign.Policy]
-	cadences         *lru.Cache[int, *cadence.Policy]
+	slas             *shelf[*policy.CompiledSLA]
+	approvals        *shelf[*approval.Policy]
+	receptions       *shelf[*policy.CompiledReception]
+	surveys          *shelf[*survey.Book]
+	campaigns        *shelf[*campaign.Policy]
+	cadences         *shelf[*cadence.Policy]
+	classifications  *shelf[*classification.Policy]
+	healths          *shelf[*health.Policy]
+	responsibilities *shelf[*responsibility.Policy]
 	calendars        *lru.Cache[string, *calendar.Calendar]
-	classifications  *lru.Cache[int, *classification.Policy]
-	healths          *lru.Cache[int, *health.Policy]
-	responsibilities *lru.Cache[int, *responsibility.Policy]
 	turned           atomic.Pointer[turned]
 }
 
 // New returns a book over the source.
-func New(source Source) (*Book, error) {
-	policies, err := lru.New[int, *policy.CompiledSLA](kept)
-	if err != nil {
-		return nil, err
-	}
-	approvals, err := lru.New[int, *approval.Policy](kept)
-	if err != nil {
-		return nil, err
-	}
-	receptions, err := lru.New[int, *policy.CompiledReception](kept)
-	if err != nil {
-		return nil, err
-	}
-	surveys, err := lru.New[int, *survey.Book](kept)
-	if err != nil {
-		return nil, err
-	}
-	campaigns, err := lru.New[int, *campaign.Policy](kept)
-	if err != nil {
-		return nil, err
-	}
-	classifications, err := lru.New[int, *classification.Policy](kept)
-	if err != nil {
-		return nil, err
-	}
-	cadences, err := lru.New[int, *cadence.Policy](kept)
-	if err != nil {
-		return nil, err
-	}
-	healths, err := lru.New[int, *health.Policy](kept)
-	if err != nil {
-		return nil, err
-	}
-	responsibilities, err := lru.New[int, *responsibility.Policy](kept)
-	if err != nil {
-		return nil, err
-	}
-	calendars, err := lru.New[string, *calendar.Calendar](kept)
-	if err != nil {
-		return nil, err
-	}
+func New(source Source) *Book {
 	return &Book{
-		source: source, policies: policies, approvals: approvals, receptions: receptions, surveys: surveys,
-		campaigns: campaigns, cadences: cadences, calendars: calendars, classifications: classifications,
-		healths: healths, responsibilities: responsibilities,
-	}, nil
+		source:           source,
+		slas:             newShelf(source, policy.KindSLA, unnumbered(policy.CompileSLA)),
+		approvals:        newShelf(source, approval.Kind, approval.Compile),
+		receptions:       newShelf(source, policy.KindReception, unnumbered(policy.CompileReception)),
+		surveys:          newShelf(source, survey.Kind, survey.Compile),
+		campaigns:        newShelf(source, campaign.Kind, asIs[campaign.Policy]),
+		cadences:         newShelf(source, cadence.Kind, asIs[cadence.Policy]),
+		classifications:  newShelf(source, classification.Kind, classification.Compile),
+		healths:          newShelf(source, health.PolicyKind, health.Compile),
+		responsibilities: newShelf(source, responsibility.Kind, responsibility.Compile),
+		calendars:        cache[string, *calendar.Calendar](),
+	}
+}
+
+// unnumbered is a compilation to what does not know its version.
+func unnumbered[D, P any](compile func(D) (P, error)) func(D, int) (P, error) {
+	return func(doc D, _ int) (P, error) { return compile(doc) }
 }
 
 // SLA returns one version of the sla policy.
 func (b *Book) SLA(ctx context.Context, version int) (*policy.CompiledSLA, error) {
-	if c, ok := b.policies.Get(version); ok {
-		return c, nil
-	}
-	row, err := b.source.Policy(ctx, policy.KindSLA, version)
-	if err != nil {
-		return nil, err
-	}
-	return b.compile(row)
+	return b.slas.version(ctx, version)
 }
 
 // LatestSLA returns the sla policy in force and its version.
 func (b *Book) LatestSLA(ctx context.Context) (*policy.CompiledSLA, int, error) {
-	row, err := b.source.LatestPolicy(ctx, policy.KindSLA)
-	if err != nil {
-		return nil, 0, err
-	}
-	if c, ok := b.policies.Get(row.Version); ok {
-		return c, row.Version, nil
-	}
-	c, err := b.compile(row)
-	return c, row.Version, err
-}
-
-func (b *Book) compile(row models.PolicyVersion) (*policy.CompiledSLA, error) {
-	var doc policy.SLA
-	if err := json.Unmarshal(row.Body, &doc); err != nil {
-		return nil, fmt.Errorf("policy %s version %d: %w", row.Kind, row.Version, err)
-	}
-	c, err := policy.CompileSLA(doc)
-	if err != nil {
-		return nil, fmt.Errorf("policy %s version %d: %w", row.Kind, row.Version, err)
-	}
-	b.policies.Add(row.Version, c)
-	return c, nil
+	return b.slas.latest(ctx)
 }
 
 // Approval returns one version of the approval policy.
 func (b *Book) Approval(ctx context.Context, version int) (*approval.Policy, error) {
-	if p, ok := b.approvals.Get(version); ok {
-		return p, nil
-	}
-	row, err := b.source.Policy(ctx, approval.Kind, version)
-	if err != nil {
-		return nil, err
-	}
-	return b.compileApproval(row)
+	return b.approvals.version(ctx, version)
 }
 
 // LatestApproval returns the approval policy in force.
 func (b *Book) LatestApproval(ctx context.Context) (*approval.Policy, error) {
-	row, err := b.source.LatestPolicy(ctx, approval.Kind)
-	if err != nil {
-		return nil, err
-	}
-	if p, ok := b.approvals.Get(row.Version); ok {
-		return p, nil
-	}
-	return b.compileApproval(row)
+	p, _, err := b.approvals.latest(ctx)
+	return p, err
 }
 
-func (b *Book) compileApproval(row models.PolicyVersion) (*approval.Policy, error) {
-	var doc approval.Document
-	if err := json.Unmarshal(row.Body, &doc); err != nil {
-		return nil, fmt.Errorf("policy %s version %d: %w", row.Kind, row.Version, err)
+// Surveys returns one version of the survey templates.
+func (b *Book) Surveys(ctx context.Context, version int) (*survey.Book, error) {
+	return b.surveys.version(ctx, version)
+}
+
+// LatestSurveys returns the survey templates in force; the book knows its version.
+func (b *Book) LatestSurveys(ctx context.Context) (*survey.Book, error) {
+	p, _, err := b.surveys.latest(ctx)
+	return p, err
+}
+
+// Campaign returns one version of the campaign policy. The document is shared: nobody may change it.
+func (b *Book) Campaign(ctx context.Context, version int) (*campaign.Policy, error) {
+	return b.campaigns.version(ctx, version)
+}
+
+// LatestCampaign returns the campaign policy in force, its version, and its calendar in force.
+func (b *Book) LatestCampaign(ctx context.Context) (*campaign.Policy, int, *calendar.Calendar, error) {
+	p, version, err := b.campaigns.latest(ctx)
+	if err != nil {
+		return nil, 0, nil, err
 	}
-	p, err := approval.Compile(doc, row.Version)
-	if err != nil { // not errs.Invalid: no caller can put a stored policy right
-		return nil, fmt.Errorf("policy %s version %d: %v", row.Kind, row.Version, err)
+	c, err := b.LatestCalendar(ctx, p.Calendar)
+	return p, version, c, err
+}
+
+// Cadence returns one version of the cadence policy. The document is shared: nobody may change it.
+func (b *Book) Cadence(ctx context.Context, version int) (*cadence.Policy, error) {
+	return b.cadences.version(ctx, version)
+}
+
+// LatestCadence returns the cadence policy in force, its version, and its calendar in force.
+func (b *Book) LatestCadence(ctx context.Context) (*cadence.Policy, int, *calendar.Calendar, error) {
+	p, version, err := b.cadences.latest(ctx)
+	if err != nil {
+		return nil, 0, nil, err
 	}
-	b.approvals.Add(row.Version, p)
-	return p, nil
+	c, err := b.LatestCalendar(ctx, p.Calendar)
+	return p, version, c, err
+}
+
+// Classification returns one version of the classification policy.
+func (b *Book) Classification(ctx context.Context, version int) (*classification.Policy, error) {
+	return b.classifications.version(ctx, version)
+}
+
+// LatestClassification returns the classification policy in force; the policy knows its version.
+func (b *Book) LatestClassification(ctx context.Context) (*classification.Policy, error) {
+	p, _, err := b.classifications.latest(ctx)
+	return p, err
+}
+
+// Health returns one version of the health policy.
+func (b *Book) Health(ctx context.Context, version int) (*health.Policy, error) {
+	return b.healths.version(ctx, version)
+}
+
+// LatestHealth returns the health policy in force; it knows its version.
+func (b *Book) LatestHealth(ctx context.Context) (*health.Policy, error) {
+	p, _, err := b.healths.latest(ctx)
+	return p, err
+}
+
+// Responsibility returns one version of the responsibility policy.
+func (b *Book) Responsibility(ctx context.Context, version int) (*responsibility.Policy, error) {
+	return b.responsibilities.version(ctx, version)
+}
+
+// LatestResponsibility returns the responsibility policy in force; it knows its version.
+func (b *Book) LatestResponsibility(ctx context.Context) (*responsibility.Policy, error) {
+	p, _, err := b.responsibilities.latest(ctx)
+	return p, err
 }
 
 // Calendar returns one version of a calendar.

@@ -83,9 +83,7 @@ func newShelf(t *testing.T) (*shelf, *rulebook.Book) {
 	s := &shelf{calendars: map[string][]models.CalendarVersion{}}
 	s.publish(t, "15m")
 	s.open(t, "cn")
-	book, err := rulebook.New(s)
-	require.NoError(t, err)
-	return s, book
+	return s, rulebook.New(s)
 }
 
 var org = &models.Org{Teams: map[string]models.OrgTeam{"night": {ID: "night", CalendarID: "night"}, "day": {ID: "day"}}}

@@ -61,8 +61,7 @@ func (s *sales) open(t *testing.T) {
 	s.Store, err = store.Open(t.Context(), s.url, store.Options{Now: s.clock.now, MaxConns: 8})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close() })
-	s.book, err = rulebook.New(s.Store)
-	require.NoError(t, err)
+	s.book = rulebook.New(s.Store)
 }
 
 func (s *sales) exec(t testing.TB, sql string, args ...any) {

@@ -34,10 +34,9 @@ func newLobby(t testing.TB, o store.Options) *lobby {
 	t.Helper()
 	l := &lobby{house: newHouseWith(t, o), now: before}
 	require.NoError(t, demo.SeedPolicies(t.Context(), l.Store))
-	var err error
-	l.book, err = rulebook.New(l.Store)
-	require.NoError(t, err)
+	l.book = rulebook.New(l.Store)
 	l.acts = &activities.Reception{Store: l.Store, Rules: l.book}
+	var err error
 	l.client, err = l.CreateClient(t.Context(), aClient("Blue Sky"))
 	require.NoError(t, err)
 	desk := addTeam(t, l.Store, "desk", nil).ID
