@@ -100,6 +100,9 @@ func (t *relationshipStep) classify(data json.RawMessage) error {
 	row := t.proposalRow(c.ProposedClass)
 	row.Class, row.Criteria, row.Score, row.Computed, row.Reason = c.ProposedClass, all, computed.Score, string(computed.Class), c.Reason
 	row.PolicyVersion = t.rules.Classification.Version()
+	if t.rules.Classification.Incomplete(all) {
+		row.Computed = ""
+	}
 	points := int64(computed.Score.Points / 100)
 	if confirms {
 		row.Outcome, row.DecidedBy, row.DecidedAt = GradingApproved, []string{t.me.ID}, &t.at
@@ -152,15 +155,11 @@ func (t *relationshipStep) proposalRow(class string) *ClassificationRow {
 	return row
 }
 
-// gradingFaults is what is wrong with a proposal: every criterion must be known, and the gate opens to no reason (M-13).
+// gradingFaults is what is wrong with a proposal. A criterion that nobody knows leaves the policy without a class of its own,
+// not people without a proposal; but the gate opens to no reason (M-13), and judges by what is known.
 func (t *relationshipStep) gradingFaults(c Classify, all classification.Criteria, confirms bool) []errs.Field {
-	faults := t.rules.Classification.CheckCriteria(all)
-	known := len(faults) == 0
-	for _, f := range t.rules.Classification.CheckManual(all, classification.Class(c.ProposedClass)) {
-		if known || f.Code != "gated" { // by what nobody has said, the gate judges nothing
-			faults = append(faults, f)
-		}
-	}
+	faults := slices.DeleteFunc(t.rules.Classification.CheckCriteria(all), func(f errs.Field) bool { return f.Code == "required" })
+	faults = append(faults, t.rules.Classification.CheckManual(all, classification.Class(c.ProposedClass))...)
 	if c.ProposedClass == t.s.Class && t.s.Stage != StageProspect && !confirms {
 		faults = append(faults, errs.Field{Field: "proposed_class", Code: "same_class", Args: errs.Args("class", c.ProposedClass)})
 	}

@@ -191,9 +191,8 @@ func TestRelationship_classify_refuses(t *testing.T) {
 		code errs.Code
 		want []string
 	}{
-		"criteria_that_nobody_knows": {"amy", models.Classify{ProposedClass: "A", Reason: "x", Criteria: classification.Criteria{"revenue": 50}}, errs.Invalid, []string{
-			"criteria.cooperation:required", "criteria.credit:required", "criteria.decision_influence:required", "criteria.payment:required",
-			"criteria.potential:required", "criteria.product_overlap:required", "criteria.strategic_fit:required",
+		"a_gate_that_nobody_can_judge": {"amy", models.Classify{ProposedClass: "A", Reason: "x", Criteria: classification.Criteria{"revenue": 50}}, errs.Invalid, []string{
+			"criteria.strategic_fit:required",
 		}},
 		"criteria_out_of_range_or_unknown": {"amy", models.Classify{ProposedClass: "A", Reason: "x", Criteria: criteriaOf(90, classification.Criteria{"credit": 101, "charm": 3})}, errs.Invalid, []string{
 			"criteria.charm:unknown_field", "criteria.credit:between",
@@ -356,4 +355,18 @@ func TestRelationship_deputy_proposes_in_place_of_the_account_manager(t *testing
 	require.Equal(t, []string{"ben", "amy"}, []string{step.Events[0].Actor, step.Events[0].OnBehalfOf})
 	require.Equal(t, "amy", b.state.Orders[0].RequesterID)
 	require.Equal(t, []string{"ben"}, b.state.Orders[0].Interested, "who acts for somebody does not approve it either")
+}
+
+func TestRelationship_class_may_be_proposed_while_criteria_are_missing(t *testing.T) {
+	t.Parallel()
+	b := newBond(t, relationshipRules(t, marketDepartment()))
+	step := b.do(time.Hour, "amy", models.RelationshipClassify, models.Classify{
+		ProposedClass: "A", Reason: "a framework contract", Criteria: classification.Criteria{"strategic_fit": 80},
+	})
+	row := step.Classifications[0]
+	require.Empty(t, row.Computed, "of what is not known, the policy makes no class")
+	require.Equal(t, 80*20, row.Score.Points)
+	facts := b.state.Orders[0].Facts
+	require.True(t, facts.Flags["classification.departs"], "who approves sees that no policy says so")
+	require.Empty(t, facts.Texts["classification.computed"])
 }

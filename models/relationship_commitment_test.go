@@ -31,6 +31,18 @@ func TestCommit_refuses(t *testing.T) {
 	}
 }
 
+// What is stored is no more precise, so that what is read is what was decided.
+func TestInstants_of_people_are_kept_to_the_millisecond(t *testing.T) {
+	t.Parallel()
+	const more = 480_437_351 * time.Nanosecond
+	b, later := activeBond(t, "A"), daysOn(4).Add(more)
+	b.do(days(1), "pam", models.RelationshipCommit, models.Commit{Text: "A new pump", DueAt: later})
+	step := b.do(days(2), "amy", models.RelationshipInteract, models.Interact{Kind: "call", At: daysOn(1).Add(more), Summary: "They call back.", NextAt: &later})
+	for _, at := range []time.Time{*b.state.LastContact, *b.state.Contact.DueAt, b.state.Commitments[0].DueAt, step.Interactions[0].At, *step.Tasks[0].DueAt} {
+		require.Equal(t, at.Truncate(time.Millisecond), at)
+	}
+}
+
 // promised is a promise of pam's that is due on the fifth day after the begin.
 func promised(t require.TestingT) (*bond, models.OfCommitment) {
 	b := activeBond(t, "A")

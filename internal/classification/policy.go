@@ -95,6 +95,11 @@ func (p *Policy) CheckCriteria(c Criteria) []errs.Field {
 	return k.faults
 }
 
+func known(c Criteria, name string) bool {
+	_, given := c[name]
+	return given
+}
+
 // missing lists the criteria of the policy that c has no value for, sorted.
 func (p *Policy) missing(c Criteria) []string {
 	var names []string
@@ -176,6 +181,9 @@ func (p *Policy) class(points int, current Class) Class {
 	return ClassC
 }
 
+// Incomplete reports whether a criterion of the policy is not known: then a score says less than all.
+func (p *Policy) Incomplete(c Criteria) bool { return len(p.missing(c)) > 0 }
+
 // gated reports whether the gate bars the client from the class, and the value that it judged by.
 func (p *Policy) gated(c Criteria, class Class) (value int, gated bool) {
 	value = bounded(c[p.doc.Gate.Criterion])
@@ -183,11 +191,17 @@ func (p *Policy) gated(c Criteria, class Class) (value int, gated bool) {
 }
 
 // CheckManual returns what forbids to propose the class by hand to a client of these criteria: the gate, which no reason
-// opens (M-13), with code gated at proposed_class. Any other class may be proposed whatever the points are.
+// opens (M-13), with code gated at proposed_class; where its criterion is not known, that is required. Any other class may be
+// proposed whatever the points are.
 func (p *Policy) CheckManual(c Criteria, proposed Class) []errs.Field {
 	var k checker
 	k.oneOf("proposed_class", string(proposed), words(Classes()))
-	if value, gated := p.gated(c, proposed); gated {
+	gate := p.doc.Gate.Criterion
+	switch value, gated := p.gated(c, proposed); {
+	case !gated:
+	case !known(c, gate):
+		k.fault("criteria."+gate, "required")
+	default:
 		k.fault("proposed_class", "gated", "criterion", p.doc.Gate.Criterion, "value", strconv.Itoa(value),
 			"minimum", strconv.Itoa(p.doc.Gate.Minimum), "above", string(p.doc.Gate.Above))
 	}
