@@ -2,14 +2,12 @@ package workflows
 
 import (
 	"errors"
-	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/mcrflow/mcrflow/activities"
-	"github.com/mcrflow/mcrflow/internal/wf"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -58,8 +56,8 @@ func (p *process[S, E]) aside(ctx workflow.Context, what string, do func(workflo
 	})
 }
 
-// tellClient tells the relationship of the client what has happened with them, without end and without keeping the process
-// waiting. What is told twice counts once.
+// tellClient tells the relationship of the client what has happened with them, without end. As a rule that costs the history
+// one event, like a step. What is told twice counts once.
 func (p *process[S, E]) tellClient(ctx workflow.Context, news *models.ClientNews) {
 	if news == nil || news.Seq <= p.known {
 		return
@@ -67,11 +65,7 @@ func (p *process[S, E]) tellClient(ctx workflow.Context, news *models.ClientNews
 	p.known = news.Seq
 	p.aside(ctx, "news", func(ctx workflow.Context) error {
 		var acts *activities.Relationship
-		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			StartToCloseTimeout: 15 * time.Second,
-			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: time.Minute},
-		})
-		_, err := wf.Do(ctx, acts.TellClient, *news)
+		_, err := step(ctx, acts.TellClient, *news)
 		return err
 	})
 }

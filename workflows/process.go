@@ -482,7 +482,7 @@ func (p *process[S, E]) notRolling() error {
 	return errs.New(errs.Unavailable, "unavailable.moment")
 }
 
-// step runs the activity of a step as a local one, and without end as an ordinary one when that fails: a step is never
+// step runs the activity of a step, or of its news, as a local one, and without end as an ordinary one when that fails: it is never
 // given up.
 func step[I, O any](ctx workflow.Context, act wf.Activity[I, O], in I) (O, error) {
 	local := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: localStep})
@@ -490,7 +490,7 @@ func step[I, O any](ctx workflow.Context, act wf.Activity[I, O], in I) (O, error
 	if err == nil || refused(err) {
 		return out, err
 	}
-	workflow.GetLogger(ctx).Warn("step not written yet", "err", err)
+	workflow.GetLogger(ctx).Warn("not done at once", "err", err)
 	lasting := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumInterval: 10 * time.Second}, // a database comes back

@@ -352,11 +352,17 @@ func (m *matter) view() caseView {
 // timeline reads all events and requires them to be numbered from 1 without gaps, in the order of time.
 func (m *matter) timeline() []event {
 	m.t.Helper()
-	events := all[event](m.t, m.s.as(m.t, "manager1"), "/cases/"+m.ID+"/timeline")
+	return m.s.timeline(m.t, "/cases/"+m.ID)
+}
+
+// timeline is that of any object.
+func (s *stack) timeline(t testing.TB, path string) []event {
+	t.Helper()
+	events := all[event](t, s.as(t, "manager1"), path+"/timeline")
 	for i, e := range events {
-		require.EqualValues(m.t, i+1, e.Seq)
+		require.EqualValues(t, i+1, e.Seq)
 		if i > 0 {
-			require.False(m.t, e.At.Before(events[i-1].At), "event %d is before the one it follows", e.Seq)
+			require.False(t, e.At.Before(events[i-1].At), "event %d is before the one it follows", e.Seq)
 		}
 	}
 	return events

@@ -96,21 +96,27 @@ func (v *visit) view() receptionView {
 // decide lets who is asked next use a verb; it waits until they are asked.
 func (v *visit) decide(by, verb string, body M) {
 	v.t.Helper()
-	p := v.s.as(v.t, by)
+	v.s.decide(v.t, by, v.ID, verb, body)
+}
+
+// decide lets somebody use a verb on the approval of a subject; it waits until they are asked.
+func (s *stack) decide(t testing.TB, by, subjectID, verb string, body M) {
+	t.Helper()
+	p := s.as(t, by)
 	var approvalID string
-	until(v.t, func() bool {
+	until(t, func() bool {
 		for _, o := range all[struct {
 			SubjectID  string `json:"subject_id"`
 			ApprovalID string `json:"approval_id"`
-		}](v.t, p, "/tasks?box=todo&process=approval") {
-			if o.SubjectID == v.ID {
+		}](t, p, "/tasks?box=todo&process=approval") {
+			if o.SubjectID == subjectID {
 				approvalID = o.ApprovalID
 			}
 		}
 		return approvalID != ""
 	}, func() string { return by + " is not asked" })
-	a := p.try(v.t, http.MethodPost, "/approvals/"+approvalID+"/"+verb, body)
-	require.Equal(v.t, http.StatusOK, a.status, "%s %s: %s", by, verb, a.body)
+	a := p.try(t, http.MethodPost, "/approvals/"+approvalID+"/"+verb, body)
+	require.Equal(t, http.StatusOK, a.status, "%s %s: %s", by, verb, a.body)
 }
 
 func (v *visit) await(state string) receptionView {
