@@ -40,6 +40,36 @@ var receptionTaskActions = map[string][]models.ReceptionAction{
 	models.TaskCheckClaim:      {models.ReceptionPay, models.ReceptionReturnClaim},
 }
 
+// relationshipTaskActions says the same of relationships.
+var relationshipTaskActions = map[string][]models.RelationshipAction{
+	models.TaskReviewClass:       {models.RelationshipClassify, models.RelationshipAppraise},
+	models.TaskReviseClass:       {models.RelationshipClassify, models.RelationshipUnclassify},
+	models.TaskDraftPlan:         {models.RelationshipPlan},
+	models.TaskRevisePlan:        {models.RelationshipPlanRevise, models.RelationshipPlanSubmit, models.RelationshipPlanWithdraw},
+	models.TaskDoActivity:        {models.RelationshipPlanDone, models.RelationshipPlanDrop},
+	models.TaskClosePlan:         {models.RelationshipPlanClose},
+	models.TaskAssessClient:      {models.RelationshipAssess},
+	models.TaskImproveRelation:   {models.RelationshipImprove, models.RelationshipImproveStop},
+	models.TaskImprovementAction: {models.RelationshipImproved},
+	models.TaskContactClient:     {models.RelationshipInteract},
+	models.TaskMeetClient:        {models.RelationshipInteract},
+	models.TaskKeepCommitment:    {models.RelationshipKeep, models.RelationshipRevoke},
+	models.TaskAnswerOpinion:     {models.RelationshipAnswer},
+	models.TaskFollowLead:        {models.RelationshipLeadAct, models.RelationshipLeadClose},
+	models.TaskAcceptAccount:     {models.RelationshipAccept, models.RelationshipDecline},
+	models.TaskRotateManager:     {models.RelationshipHandOver},
+}
+
+// settling are the allowed actions that settle a task, or help to.
+func settling[A ~string](names []string, allowed, settle []A) []string {
+	for _, a := range allowed {
+		if slices.Contains(settle, a) {
+			names = append(names, string(a))
+		}
+	}
+	return names
+}
+
 // tasks serves the inbox over all processes.
 type tasks struct{ cases *cases }
 
@@ -105,21 +135,15 @@ func (h *tasks) actions(c *gin.Context, t models.TaskRow) []string {
 	case t.Kind == models.TaskSurveyCall && t.State == models.TaskOpen && may(c, models.PermSurveyAsk):
 		names = append(names, answersAction)
 	case t.Reception != nil && t.State == models.TaskOpen:
-		for _, a := range t.Reception.AllowedActions(caller(c).Actor, h.cases.now()) {
-			if slices.Contains(receptionTaskActions[t.Kind], a) {
-				names = append(names, string(a))
-			}
-		}
+		names = settling(names, t.Reception.AllowedActions(caller(c).Actor, h.cases.now()), receptionTaskActions[t.Kind])
+	case t.Relationship != nil && t.State == models.TaskOpen:
+		names = settling(names, models.AllowedRelationship(t.Relationship, caller(c).Actor), relationshipTaskActions[t.Kind])
 	case t.Kind == models.TaskReviewInspection && t.State == models.TaskOpen:
 		if _, ok := (&models.Inspection{Reviewers: []string{t.UserID}}).Signer(caller(c).Actor); ok {
 			names = append(names, actionSignOff)
 		}
 	case t.Case != nil && t.State == models.TaskOpen:
-		for _, a := range t.Case.AllowedActions(caller(c).Actor, h.cases.now()) {
-			if slices.Contains(taskActions[t.Kind], a) {
-				names = append(names, string(a))
-			}
-		}
+		names = settling(names, t.Case.AllowedActions(caller(c).Actor, h.cases.now()), taskActions[t.Kind])
 	}
 	return names
 }

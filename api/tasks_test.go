@@ -160,3 +160,41 @@ func TestClaimRefusesWhatIsNotOpenToATeam(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, rec.StatusCode)
 	require.Equal(t, "/api/v1/cases/"+caseA, rec.Header.Get("Location"))
 }
+
+func TestTaskOfARelationshipOffersWhatSettlesIt(t *testing.T) {
+	t.Parallel()
+	b := newCaseBench(t)
+	s := &models.RelationshipState{
+		ID: acme, Stage: models.StageActive, Class: "A", AccountManagerID: ann,
+		Plans:        []models.PlanState{{ID: "plan_1", Status: models.PlanApproved, OwnerID: ann, Activities: []models.ActivityState{{ID: "step_1", OwnerID: ann}}}},
+		Improvements: []models.ImprovementState{{ID: "improvement_1", OwnerID: ann}},
+		Commitments:  []models.CommitmentState{{ID: "commitment_1", OwnerID: ann}},
+		Opinions:     []models.OpinionState{{ID: "opinion_1", OwnerID: ann}},
+		Leads:        []models.LeadState{{ID: "lead_1", OwnerID: ann}},
+	}
+	offered := *s
+	offered.HandOver = &models.HandOver{FromID: ben, ToID: ann}
+	draft := *s
+	draft.Plans = []models.PlanState{{ID: "plan_2", Status: models.PlanDraft, OwnerID: ann}}
+	for kind, want := range map[string]struct {
+		state   *models.RelationshipState
+		actions []any
+	}{
+		models.TaskReviewClass: {s, []any{"appraise", "classify"}}, models.TaskReviseClass: {s, []any{"classify"}},
+		models.TaskDraftPlan: {s, []any{"plan"}}, models.TaskRevisePlan: {&draft, []any{"plan-revise", "plan-submit", "plan-withdraw"}},
+		models.TaskDoActivity: {s, []any{"plan-done", "plan-drop"}}, models.TaskClosePlan: {s, []any{"plan-close"}},
+		models.TaskAssessClient: {s, []any{"assess"}}, models.TaskImproveRelation: {s, []any{"improve", "improve-stop"}},
+		models.TaskImprovementAction: {s, []any{"improved"}}, models.TaskContactClient: {s, []any{"interact"}},
+		models.TaskMeetClient: {s, []any{"interact"}}, models.TaskKeepCommitment: {s, []any{"keep", "revoke"}},
+		models.TaskAnswerOpinion: {s, []any{"answer"}}, models.TaskFollowLead: {s, []any{"lead-act", "lead-close"}},
+		models.TaskAcceptAccount: {&offered, []any{"accept", "decline"}}, models.TaskRotateManager: {s, []any{"hand-over"}},
+	} {
+		b.store.tasks[taskA] = models.TaskRow{
+			Task:    models.Task{ID: taskA, Kind: kind, UserID: ann, CreatedAt: friday(9, 0), State: models.TaskOpen},
+			Process: models.RelationshipProcess, SubjectID: acme, Subject: "Acme", Relationship: want.state,
+		}
+		v := b.get(ann, "/tasks")["items"].([]any)[0].(map[string]any)
+		require.Equal(t, want.actions, v["actions"], kind)
+		require.NotContains(t, v["title"], "task.", kind)
+	}
+}

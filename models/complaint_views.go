@@ -71,6 +71,9 @@ type TaskRow struct {
 	Case      *CaseState      // for the actions that the reader may take: of a task of the complaint process
 	Approval  *ApprovalState  // of a task of an approval
 	Reception *ReceptionState // of a task of the reception process
+
+	// Relationship is that of an open task of the relationship process: what says who may do what, and no more of it.
+	Relationship *RelationshipState
 }
 
 // KnowledgeArticle is a solution worth keeping, drafted from a resolved case (C-41).

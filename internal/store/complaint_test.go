@@ -396,6 +396,8 @@ func (d *desk) fill(t testing.TB, n int) {
 		`INSERT INTO follow_ups SELECT id, 'answered', 'case', subject_id, client_id, created_at, created_at, 1, jsonb_build_object('id', id, 'seq', 1) FROM invitations`,
 		`INSERT INTO campaigns SELECT 'campaign_x' || i, 'X' || i, 'n', 'ended', 'x', now(), now(), 1, 1, jsonb_build_object('id', 'campaign_x' || i, 'seq', 1)
 			FROM generate_series(1, 2000) i`,
+		`INSERT INTO relationships (id, stage, created_at, updated_at, seq, state)
+			SELECT id, 'active', now(), now(), 1, jsonb_build_object('id', id, 'seq', 1, 'filler', repeat('f', 600)) FROM clients WHERE id LIKE 'client\__%' AND length(id) < 12`,
 		`VACUUM ANALYZE`,
 	} {
 		var args []any

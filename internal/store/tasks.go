@@ -12,7 +12,7 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// storedTask is a task with its case, approval or reception.
+// storedTask is a task with its case, approval, reception or relationship.
 type storedTask struct {
 	ID, Kind, Process, SubjectID string
 	UserID, TeamID, DoneBy       *string
@@ -24,6 +24,7 @@ type storedTask struct {
 	Case                         *models.CaseState
 	Approval                     *models.ApprovalState
 	Reception                    *models.ReceptionState
+	Relationship                 *models.RelationshipState
 }
 
 func (t storedTask) row() models.TaskRow {
@@ -33,7 +34,7 @@ func (t storedTask) row() models.TaskRow {
 			Why: t.Why, State: t.State, DoneBy: deref(t.DoneBy), DoneAt: t.DoneAt,
 		},
 		Process: t.Process, SubjectID: t.SubjectID, Number: t.Number, Subject: t.Subject, Case: t.Case, Approval: t.Approval,
-		Reception: t.Reception,
+		Reception: t.Reception, Relationship: t.Relationship,
 	}
 }
 
@@ -43,8 +44,11 @@ const taskColumns = `SELECT t.id, t.kind, t.process, t.subject_id, t.user_id, t.
 	nullif(t.due_at, 'infinity') AS due_at, t.done_at, t.why, t.state, coalesce(c.number, r.number, a.state ->> 'number', to_char(i.month, 'YYYY-MM'),
 		(SELECT f.state ->> 'number' FROM follow_ups f WHERE f.id = t.subject_id),
 		(SELECT m.number FROM invitations v JOIN campaigns m ON m.id = v.subject_id WHERE v.id = t.subject_id), '') AS number,
-	coalesce(c.subject, r.purpose, (SELECT v.name FROM invitations v WHERE v.id = t.subject_id), (` + clientSubject + `t.subject_id), '') AS subject, CASE WHEN t.approval_id IS NULL THEN c.state END AS "case", a.state AS approval,
-	CASE WHEN t.approval_id IS NULL THEN r.state END AS reception
+	coalesce(c.subject, r.purpose, (SELECT v.name FROM invitations v WHERE v.id = t.subject_id), (` + clientSubject + `t.subject_id), '') AS subject,
+	CASE WHEN t.approval_id IS NULL THEN c.state END AS "case", a.state AS approval,
+	CASE WHEN t.approval_id IS NULL THEN r.state END AS reception,
+	CASE WHEN t.process = '` + models.RelationshipProcess + `' AND t.state = 'open'
+		THEN (SELECT v.state - '{facts,tasks,spoken,criteria,handled}'::text[] FROM relationships v WHERE v.id = t.subject_id) END AS relationship
 FROM tasks t LEFT JOIN cases c ON c.id = t.subject_id LEFT JOIN receptions r ON r.id = t.subject_id LEFT JOIN approvals a ON a.id = t.approval_id
 	LEFT JOIN inspections i ON i.id = t.subject_id `
 
