@@ -257,7 +257,8 @@ func TestCampaign(t *testing.T) {
 		s.told(6*time.Hour, models.CampaignRunFact{})
 		require.Equal(t, models.CampaignScheduled, s.run().Status)
 		require.Len(t, s.runs, 2)
-		require.Equal(t, []string{"f1", "f2", "f3"}, s.released)
+		require.Equal(t, "f1", s.released[0])
+		require.ElementsMatch(t, []string{"f2", "f3"}, s.released[1:], "both by the end of the last run")
 		require.Equal(t, "launch_skipped", s.timeline()[len(s.timeline())-1])
 	})
 	t.Run("a_scheduled_launch_for_nobody_is_left_out_and_its_firing_released", func(t *testing.T) {

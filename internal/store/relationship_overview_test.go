@@ -159,8 +159,6 @@ func TestRelationships_are_read_along_indexes_and_in_bounds(t *testing.T) {
 	s := b.step(t, nil, b.everythingOpen)
 	b.busy(t, s.ID, 4_000, 12, "interval '0'")
 	for _, sql := range []string{
-		`INSERT INTO relationships (id, stage, created_at, updated_at, seq, state) SELECT id, 'active', now(), now(), 1, jsonb_build_object('id', id, 'seq', 1)
-			FROM clients WHERE id <> @client`,
 		`INSERT INTO reception_access SELECT 'user_' || i % 997, id FROM (SELECT id, row_number() OVER () AS i FROM receptions) r`,
 		`INSERT INTO relationship_access SELECT 'user_' || i % 97, id FROM (SELECT id, row_number() OVER () AS i FROM relationships) r`,
 		`INSERT INTO classifications (id, client_id, from_class, class, computed, policy_version, reason, requested_by, requested_at, approval_id, outcome, decided_at)

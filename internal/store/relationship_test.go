@@ -366,21 +366,20 @@ func TestStandings_are_of_clients_who_are_there(t *testing.T) {
 	require.Empty(t, rows)
 }
 
-func TestInbox_and_approvals_show_whose_class_and_which_plan_they_are_about(t *testing.T) {
+func TestInbox_and_approvals_show_which_client_they_are_about(t *testing.T) {
 	t.Parallel()
 	b := newBond(t, store.Options{})
 	s := b.step(t, nil, b.everythingOpen)
-	for subject, want := range map[string]string{s.ID: "华东银行", s.Plans[0].ID: "华东银行 2027-01-01 – 2027-12-31"} {
-		approvalID := "approval_" + subject
-		require.NoError(t, b.DB().Exec(`INSERT INTO approvals (id, process, chain, subject_id, requester_id, created_at, updated_at, seq, state)
-			VALUES (?, 'relationship', 'plan', ?, ?, now(), now(), 1, jsonb_build_object('id', ?::text, 'seq', 1))`, approvalID, subject, b.one.ID, approvalID).Error)
-		row, err := b.Approval(t.Context(), everything, approvalID)
-		require.NoError(t, err)
-		require.Equal(t, want, row.Subject)
-	}
+	require.NoError(t, b.DB().Exec(`INSERT INTO approvals (id, process, chain, subject_id, requester_id, created_at, updated_at, seq, state)
+		VALUES ('approval_1', 'relationship', 'plan', ?, ?, now(), now(), 1, '{"id": "approval_1", "seq": 1}')`, s.ID, b.one.ID).Error)
+	row, err := b.Approval(t.Context(), everything, "approval_1")
+	require.NoError(t, err)
+	require.Equal(t, "华东银行", row.Subject)
 	task, err := b.Task(t.Context(), actor(b.boss), s.Tasks[0].ID)
 	require.NoError(t, err)
 	require.Equal(t, "华东银行", task.Subject)
+	require.Equal(t, s.AccountManagerID, task.Relationship.AccountManagerID, "who may do what is read with it")
+	require.Empty(t, task.Relationship.Facts)
 }
 
 func TestVerify_finds_what_contradicts_a_relationship(t *testing.T) {
