@@ -95,6 +95,7 @@ func measures() []measure {
 		{"progress", measureProgress},
 		{"timers", measureTimers},
 		{"campaign", measureCampaign},
+		{"overview", measureOverview},
 		{"relationships", measureRelationships},
 		{"idle", measureIdle}, // last: it leaves many open cases behind
 	}
