@@ -78,8 +78,8 @@ func (y *year) handedOver() {
 	y.visit.keep("handed_over")
 }
 
-// surveyed: one page has all of it, for who sees everything; who has no part any more sees what is theirs.
-func (y *year) surveyed() {
+// overseen: one page has all of it, for who sees everything; who has no part any more sees what is theirs.
+func (y *year) overseen() {
 	type overview struct {
 		Contacts, Plans, Interactions, Commitments, Leads, Receptions, Responses, Timeline []M
 		ClassHistory                                                                       []M `json:"class_history"`
@@ -92,8 +92,8 @@ func (y *year) surveyed() {
 	require.NotNil(y.t, v.Relationship)
 	require.Empty(y.t, v.Hidden)
 	for name, n := range map[string][2]int{
-		"contacts": {2, len(v.Contacts)}, "plans": {1, len(v.Plans)}, "interactions": {3, len(v.Interactions)}, "commitments": {1, len(v.Commitments)},
-		"leads": {1, len(v.Leads)}, "receptions": {1, len(v.Receptions)}, "responses": {1, len(v.Responses)}, "classes": {2, len(v.ClassHistory)},
+		"contacts": {3, len(v.Contacts)}, "plans": {1, len(v.Plans)}, "interactions": {3, len(v.Interactions)}, "commitments": {1, len(v.Commitments)},
+		"leads": {1, len(v.Leads)}, "receptions": {1, len(v.Receptions)}, "responses": {2, len(v.Responses)}, "classes": {2, len(v.ClassHistory)},
 		"open cases": {1, len(v.OpenCases)}, "past cases": {1, len(v.PastCases)},
 	} {
 		require.Equal(y.t, n[0], n[1], name)

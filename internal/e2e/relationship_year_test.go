@@ -14,6 +14,9 @@ import (
 const (
 	decider = "ines.corbel@example.com"
 	user    = "rolf.amsel@example.com"
+	quality = "ada.finch@example.com"
+	// yearRegion is where the client of the year is, and nobody else.
+	yearRegion = "yearloop"
 )
 
 // year is the whole year of one client, in seconds: each step is a chapter of it.
@@ -29,13 +32,14 @@ type year struct {
 
 // year lets a client be classified, planned, visited, complain, be surveyed, reassessed, promoted and handed over.
 func (s *stack) year(t *testing.T, server *testkit.SMTPServer) {
-	y := &year{bond: s.bond(t, server, nil)}
+	y := &year{bond: s.bond(t, server, M{"region": yearRegion})}
 	require.Equal(t, "prospect", y.view().Stage)
 	y.acquainted()
 	y.classified()
 	y.planned()
 	y.visited()
 	y.complained()
+	y.surveyed()
 	y.assessed()
 	y.promised()
 	y.opined()
@@ -43,7 +47,7 @@ func (s *stack) year(t *testing.T, server *testkit.SMTPServer) {
 	y.missed()
 	y.promoted()
 	y.handedOver()
-	y.surveyed()
+	y.overseen()
 	y.keep("year")
 	s.verify(t)
 }
@@ -205,6 +209,28 @@ func (y *year) complained() {
 		y.shows(kind)
 	}
 	m.keep("told_the_client")
+}
+
+// surveyed: what somebody answers to a campaign counts beside what the follow-up of the case has brought.
+func (y *year) surveyed() {
+	y.do("manager1", y.of("contacts"), M{"name": "Ada Finch", "title": "Quality", "email": quality, "locale": "en"})
+	campaignID := y.do("manager1", "/campaigns", M{
+		"name": unique("Yearly"), "audience": M{"region": []string{yearRegion}}, "template": "service_day", "channels": []string{"email"},
+		"rate": 6000, "quiet_hours": M{}, "expires_after": "14d",
+	})
+	y.do("manager1", "/campaigns/"+campaignID+"/launch", M{})
+	a, err := call(y.s.url, "", http.MethodPost, "/api/v1/responses/"+linkTo(y.t, y.server, quality, 0), M{"answers": M{"satisfaction": M{"score": 5}}})
+	require.NoError(y.t, err)
+	require.Equal(y.t, http.StatusOK, a.status, "%s", a.body)
+	until(y.t, func() bool {
+		learned := 0
+		for _, e := range y.s.timeline(y.t, "/clients/"+y.ID) {
+			if e.Type == "learned" && e.Data["kind"] == "survey_satisfied" {
+				learned++
+			}
+		}
+		return learned == 2
+	}, func() string { return "what was answered to the campaign" })
 }
 
 // assessed: what is below target is improved until it is not.
