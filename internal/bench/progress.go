@@ -88,6 +88,7 @@ func manyRecipients(ctx context.Context, conn *pgx.Conn, n int, campaignID strin
 			FROM campaign_recipients WHERE invitation_id IS NOT NULL`, []any{campaignID}},
 		{`INSERT INTO answers (invitation_id, question, kind, score, template, run_id, client_id, at)
 			SELECT id, 'recommend', 'nps', score, template, run_id, client_id, answered_at FROM invitations WHERE complete`, nil},
+		{`INSERT INTO campaign_scores (run_id, template, score, n) SELECT run_id, template, score, count(*) FROM invitations WHERE score IS NOT NULL GROUP BY 1, 2, 3`, nil},
 	} {
 		if _, err := conn.Exec(ctx, s.sql, s.args...); err != nil {
 			return err
