@@ -7,6 +7,9 @@ import (
 	"github.com/mcrflow/mcrflow/internal/errs"
 )
 
+// classificationKind is the one kind that has candidates beside the version in force.
+var classificationKind = policyKind{classification.Kind, storedClassification, checkClassification}
+
 func storedClassification(body []byte) (any, error) {
 	doc, err := stored[classification.Document](body)
 	doc.Version = 0

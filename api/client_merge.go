@@ -102,7 +102,7 @@ type mergeClientRequest struct {
 }
 
 // merge joins a client that is a duplicate into another one, for good: its contacts move, and nothing new begins under it.
-// What runs under it goes on there. 404 unknown, 409 client_merged when one of them was merged before, 422 bad values.
+// Its cases and receptions go on; its relationship ends, and what was promised in it stays written there. 404 unknown, 409 client_merged when one of them was merged before, 422 bad values.
 func (h *clients) merge(c *gin.Context) {
 	var req mergeClientRequest
 	if err := bind(c, &req); err != nil {
@@ -120,6 +120,7 @@ func (h *clients) merge(c *gin.Context) {
 	h.tell(c, row.ID, func(ctx context.Context, clientID string) error {
 		return h.bonds.merged(ctx, clientID, req.IntoID, metaOf(c))
 	})
+	h.tell(c, req.IntoID, h.bonds.aligned) // it may have got an account manager
 	etag(c, row.Version)
 	answer(c, http.StatusOK, toClientView(row))
 }

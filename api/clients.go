@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,12 +126,12 @@ func (h *clients) create(c *gin.Context) {
 	}
 	ctx := c.Request.Context()
 	err := h.sound(ctx, row)
+	var duplicates []models.ClientDuplicate
+	if err == nil { // before the client is there: nothing may fail what is stored
+		duplicates, err = h.store.ClientDuplicates(ctx, models.ClientTraits{Client: row}, duplicatesOfNew)
+	}
 	if err == nil {
 		row, err = h.store.CreateClient(ctx, row)
-	}
-	var duplicates []models.ClientDuplicate
-	if err == nil {
-		duplicates, err = h.store.ClientDuplicates(ctx, models.ClientTraits{Client: row}, duplicatesOfNew)
 	}
 	if err != nil {
 		fail(c, err)
@@ -153,8 +154,8 @@ type patchClientRequest struct {
 	Currency         patch[string]     `json:"currency" binding:"omitnil,currency"`
 }
 
-// patch changes a client. 404 unknown, 409 client_merged, 412 when If-Match is stale, 422 bad values. The class is a contract: it changes by
-// classification and never here.
+// patch changes a client. 403 for another's account manager or status, 404 unknown, 409 client_merged, 412 when If-Match is
+// stale, 422 bad values. The class is a contract: it changes by classification and never here.
 func (h *clients) patch(c *gin.Context) {
 	var req patchClientRequest
 	if err := bind(c, &req); err != nil {
@@ -170,6 +171,9 @@ func (h *clients) patch(c *gin.Context) {
 	row, err := change(c, func(row models.Client) int64 { return row.Version }, h.store.Client,
 		func(row *models.Client) error {
 			if err := row.Open(); err != nil {
+				return err
+			}
+			if err := h.mayMove(c, *row, req); err != nil {
 				return err
 			}
 			req.Name.into(&row.Name)
@@ -196,6 +200,19 @@ func (h *clients) patch(c *gin.Context) {
 	}
 	etag(c, row.Version)
 	answer(c, http.StatusOK, toClientView(row))
+}
+
+// mayMove refuses to take a client from its account manager, or to say that it is lost or dormant, for who neither acts for
+// the account manager nor may oversee relationships or people: the process takes over what the row says.
+func (h *clients) mayMove(c *gin.Context, row models.Client, req patchClientRequest) error {
+	manager := textOf(row.AccountManagerID)
+	moves := req.AccountManagerID.set && textOf(req.AccountManagerID.value) != manager || req.Status.set && req.Status.value != row.Status
+	actor := caller(c).Actor
+	mine := slices.ContainsFunc(actor.In(models.RelationshipProcess), func(p models.Person) bool { return p.ID == manager })
+	if manager == "" || !moves || mine || inRight(actor, models.RelationshipProcess, models.PermRelationshipManage) || may(c, models.PermPeopleWrite) {
+		return nil
+	}
+	return forbidden(models.PermRelationshipManage)
 }
 
 // tellWithin bounds how long the answer to a change of a client waits for its process.

@@ -65,10 +65,15 @@ func need(any ...models.Permission) gin.HandlerFunc {
 // process, must have the permission.
 func needInRight(process string, p models.Permission) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if !slices.ContainsFunc(caller(c).Actor.In(process), func(o models.Person) bool { return o.May(p) }) {
+		if !inRight(caller(c).Actor, process, p) {
 			fail(c, forbidden(p))
 		}
 	}
+}
+
+// inRight reports whether the actor has the permission, or somebody for whom they act in the process.
+func inRight(actor models.Actor, process string, p models.Permission) bool {
+	return slices.ContainsFunc(actor.In(process), func(o models.Person) bool { return o.May(p) })
 }
 
 // forbidden is the error for a missing permission.

@@ -122,7 +122,7 @@ contact: {name: {column: who}, phone: {column: phone}}
 `), 0o600))
 	require.NoError(t, os.WriteFile(file, []byte("id,firm,region,ref,am,who,phone\n"+
 		"1,Another Name,华南,CRM-1,,Chen Jing,+86 21 55550101\n"+
-		"2,晨曦精密仪器,华东,,,王芳,021 5555 0102\n"+
+		"2,晨曦精密仪器,华东,,,王芳,021 5555 0101\n"+
 		"3,北方公司,,,agent,,\n"+
 		"4,南方公司,,,nobody,李雷,\n"), 0o600))
 	o := importing(t, w, rules, file)
@@ -132,7 +132,7 @@ contact: {name: {column: who}, phone: {column: phone}}
 	require.NoError(t, err)
 	require.Equal(t, importer.Already, found[2].Outcome, "the reference of the merged one, and a person who is there")
 	require.Equal(t, survivor["id"], found[2].ID)
-	require.Equal(t, importer.Created, found[3].Outcome, "a person who was not there")
+	require.Equal(t, importer.Created, found[3].Outcome, "a person who was not there, at the same switchboard")
 	require.Equal(t, survivor["id"], found[3].ID)
 	require.Equal(t, "晨曦精密仪器", w.clients.byID[found[2].ID].Name, "what is there stays as it is")
 	require.Equal(t, agentID, *w.clients.byID[found[4].ID].AccountManagerID)

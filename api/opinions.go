@@ -23,12 +23,10 @@ func (h *opinions) kind() recordKind[models.OpinionRow, opinionItem] {
 	return recordKind[models.OpinionRow, opinionItem]{
 		records: h.records, what: "opinion", prefix: id.Opinion, read: h.store.Opinion, list: h.store.Opinions,
 		about: func(r models.OpinionRow) recordAbout {
-			return recordAbout{r.ClientID, r.OwnerID, append([]string{r.ByID, r.OwnerID}, r.Monitors...), r.State, r.AnsweredAt == nil}
+			return recordAbout{r.ClientID, r.OwnerID, partOf(r), r.State, r.AnsweredAt == nil}
 		},
 		view: func(r models.OpinionRow, allowed []string) opinionItem { return opinionItem{toOpinionView(r), allowed} },
-		sees: func(s *models.RelationshipState, actor models.Actor) bool {
-			return s.InTeam(actor) || inRight(actor, models.RelationshipProcess, models.PermRelationshipReadAll)
-		},
+		sees: models.MayReadOpinions,
 		actions: []recordAction{{"answer", models.RelationshipAnswer, readAction[answerRequest], func(data any, opinionID string) any {
 			d := data.(models.AnswerOpinion)
 			d.OpinionID = opinionID
@@ -36,6 +34,9 @@ func (h *opinions) kind() recordKind[models.OpinionRow, opinionItem] {
 		}, ""}},
 	}
 }
+
+// partOf lists who has a part in an opinion: they may read it.
+func partOf(r models.OpinionRow) []string { return append([]string{r.ByID, r.OwnerID}, r.Monitors...) }
 
 func (h *opinions) routes(r gin.IRouter) {
 	read, kind := need(models.PermClientRead), h.kind()

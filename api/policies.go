@@ -16,7 +16,6 @@ import (
 	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/cadence"
 	"github.com/mcrflow/mcrflow/internal/campaign"
-	"github.com/mcrflow/mcrflow/internal/classification"
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/health"
 	"github.com/mcrflow/mcrflow/internal/policy"
@@ -44,7 +43,7 @@ var policyKinds = []policyKind{
 	{survey.Kind, storedSurvey, checkSurvey},
 	{campaign.Kind, storedCampaign, checkCampaign},
 	{cadence.Kind, storedCadence, checkCadence},
-	{classification.Kind, storedClassification, checkClassification},
+	classificationKind,
 	{health.PolicyKind, storedHealth, checkHealth},
 	{responsibility.Kind, storedResponsibility, checkResponsibility},
 }

@@ -86,7 +86,7 @@ func (h *shadows) create(c *gin.Context) {
 	err := q.err()
 	var doc any
 	if err == nil {
-		doc, err = h.policies.read(c, policyKind{classification.Kind, storedClassification, checkClassification})
+		doc, err = h.policies.read(c, classificationKind)
 	}
 	var row models.PolicyShadow
 	if err == nil {
@@ -116,7 +116,7 @@ func (h *shadows) publish(c *gin.Context) {
 	if err == nil {
 		c.Header("Location", "/api/v1/policies/"+classification.Kind+"/versions/"+strconv.Itoa(v.Version))
 	}
-	policyKind{classification.Kind, storedClassification, checkClassification}.answer(c, http.StatusCreated, v, err)
+	classificationKind.answer(c, http.StatusCreated, v, err)
 }
 
 func (h *shadows) published(c *gin.Context) (models.PolicyVersion, error) {

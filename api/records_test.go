@@ -97,6 +97,8 @@ func TestOpinionsGoOutsideTheSalesLine(t *testing.T) {
 		require.Equal(t, sees, status == http.StatusOK, "%s %d", user, status)
 		require.Equal(t, sees, len(b.get(user, firm+"/opinions")["items"].([]any)) == 1, user)
 	}
+	require.Empty(t, b.get(hal, firm+"/relationship")["opinions"], "nor by the page of the relationship")
+	require.Len(t, b.get(amy, firm+"/relationship")["opinions"], 1)
 	require.Equal(t, []any{"answer"}, b.get(owner, path)["allowed_actions"])
 	answer := `{"answer":"加急","commitment":{"text":"下周交付","due_at":"2026-03-13T02:00:00Z"}}`
 	b.refused(eve, path+"/answer", answer, http.StatusForbidden, "forbidden")

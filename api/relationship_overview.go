@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -154,11 +153,6 @@ func (h *relationships) surveyed(c *gin.Context) (overviewView, error) {
 		v.Narrowed = append(v.Narrowed, "timeline")
 	}
 	return v, err
-}
-
-// inRight reports whether the actor has the permission, or somebody for whom they act in the process.
-func inRight(actor models.Actor, process string, p models.Permission) bool {
-	return slices.ContainsFunc(actor.In(process), func(o models.Person) bool { return o.May(p) })
 }
 
 // bond adds what the state of the relationship says.

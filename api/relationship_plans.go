@@ -55,7 +55,7 @@ func (h *relationships) planView(c *gin.Context, r models.PlanRow, s models.Rela
 		v.Progress[a.State]++
 	}
 	for _, action := range models.AllowedPlan(&s, r.ID, caller(c).Actor, h.now()) {
-		i := slices.IndexFunc(planCommands, func(p planCommand) bool { return p.action == action })
+		i := slices.IndexFunc(planCommands, func(p relationshipCommand) bool { return p.action == action })
 		v.AllowedActions = append(v.AllowedActions, planCommands[i].path)
 	}
 	return v
@@ -138,11 +138,13 @@ func (h *relationships) readPlan(c *gin.Context, clientID string, had []models.A
 
 // days notes the days that no plan can have.
 func (r clientPlanRequest) days(f *faults) {
-	for field, text := range map[string]string{"from": r.From, "until": r.Until} {
+	check := func(field, text string) {
 		if day, err := time.Parse(time.DateOnly, text); err == nil && !f.has(field) && (day.Before(firstDay) || day.After(lastDay)) {
 			f.add(field, "between", "low", firstDay.Format(time.DateOnly), "high", lastDay.Format(time.DateOnly))
 		}
 	}
+	check("from", r.From)
+	check("until", r.Until)
 }
 
 // known checks that who is named in a decision chain is a contact of the client.
@@ -228,31 +230,19 @@ func (h *relationships) drafted(c *gin.Context, clientID string) (models.PlanRow
 	if err != nil {
 		return models.PlanRow{}, models.RelationshipState{}, err
 	}
-	open, err := h.store.OpenRows(ctx, clientID)
+	row, err := h.store.Plan(ctx, newID(c, id.Plan))
 	if err != nil {
 		return models.PlanRow{}, models.RelationshipState{}, unread(err)
-	}
-	// No two open plans have a day in common, so the period names the one that was drafted.
-	i := slices.IndexFunc(open.Plans, func(p models.PlanRow) bool { return p.Document.From == draft.From && p.Document.Until == draft.Until })
-	if i < 0 {
-		return models.PlanRow{}, models.RelationshipState{}, unread(notFound())
 	}
 	s, err := h.store.Relationship(ctx, reader, clientID)
 	if err != nil {
 		return models.PlanRow{}, s, unread(err)
 	}
-	return open.Plans[i], s, nil
+	return row, s, nil
 }
 
-// planCommand is one action of people on a plan: where it is posted, its name, and how its body becomes the data of the command.
-type planCommand struct {
-	path   string
-	action models.RelationshipAction
-	read   func(c *gin.Context, k *checks) (any, error) // nil: the body is a plan
-}
-
-// planCommands lists them all. Whether and by whom each may be taken is not said here but in models.AllowedPlan.
-var planCommands = []planCommand{
+// planCommands lists the actions on a plan; one that reads nothing has a plan as its body. Whether and by whom each may be taken is not said here but in models.AllowedPlan.
+var planCommands = []relationshipCommand{
 	{"submit", models.RelationshipPlanSubmit, readAction[submitPlanRequest]},
 	{"revise", models.RelationshipPlanRevise, nil},
 	{"withdraw", models.RelationshipPlanWithdraw, readAction[withdrawPlanRequest]},
@@ -297,7 +287,7 @@ func (r closePlanRequest) data(*checks) any { return models.OfPlan{Note: r.Summa
 
 // actOnPlan takes an action on the plan of the path and answers the plan as it is then. 404 unknown, or not for the caller to
 // know of; 403 not theirs to do; 409 when its state does not allow it; 422 with every fault.
-func (h *relationships) actOnPlan(command planCommand) gin.HandlerFunc {
+func (h *relationships) actOnPlan(command relationshipCommand) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		row, s, err := h.actedOnPlan(c, command)
 		if err != nil {
@@ -308,7 +298,7 @@ func (h *relationships) actOnPlan(command planCommand) gin.HandlerFunc {
 	}
 }
 
-func (h *relationships) actedOnPlan(c *gin.Context, command planCommand) (models.PlanRow, models.RelationshipState, error) {
+func (h *relationships) actedOnPlan(c *gin.Context, command relationshipCommand) (models.PlanRow, models.RelationshipState, error) {
 	ctx := c.Request.Context()
 	if !id.Valid(id.Plan, c.Param("id")) {
 		return models.PlanRow{}, models.RelationshipState{}, notFound()
@@ -335,7 +325,7 @@ func (h *relationships) actedOnPlan(c *gin.Context, command planCommand) (models
 }
 
 // planData reads what a command says of the plan. What is not open any more is no matter for commands.
-func (h *relationships) planData(c *gin.Context, command planCommand, row models.PlanRow, s models.RelationshipState) (any, error) {
+func (h *relationships) planData(c *gin.Context, command relationshipCommand, row models.PlanRow, s models.RelationshipState) (any, error) {
 	i := slices.IndexFunc(s.Plans, func(p models.PlanState) bool { return p.ID == row.ID })
 	if i < 0 {
 		return nil, errs.New(errs.Conflict, "relationship.plan_over", "state", string(row.Status))

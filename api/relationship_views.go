@@ -141,6 +141,9 @@ func (h *relationships) full(c *gin.Context, s models.RelationshipState) (relati
 	if err != nil {
 		return relationshipView{}, err
 	}
+	if !models.MayReadOpinions(&s, caller(c).Actor) {
+		open.Opinions = slices.DeleteFunc(open.Opinions, func(o models.OpinionRow) bool { return !among(c, partOf(o)...) })
+	}
 	history, _, err := h.store.Classifications(ctx, s.ID, models.Page{Limit: shownHistory})
 	if err != nil {
 		return relationshipView{}, err

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +32,7 @@ func (h *relationships) routes(r gin.IRouter) {
 	r.GET("/clients/:id/classifications", read, h.classifications)
 	r.POST("/clients/:id/classification", read, h.classify)
 	r.POST("/clients/:id/hand-over", read, h.handOver)
+	r.POST("/clients/:id/hand-over/accept", read, h.accept)
 	for _, command := range relationshipActions {
 		r.POST("/clients/:id/"+command.path, read, h.act(command))
 	}
@@ -123,7 +126,6 @@ var relationshipActions = []relationshipCommand{
 	{"criteria", models.RelationshipAppraise, readAction[appraiseRequest]},
 	{"classification/withdraw", models.RelationshipUnclassify, readAction[whyRequest]},
 	{"team", models.RelationshipTeam, readAction[assignPostsRequest]},
-	{"hand-over/accept", models.RelationshipAccept, readAction[acceptAccountRequest]},
 	{"hand-over/decline", models.RelationshipDecline, readAction[reasonRequest]},
 	{"lose", models.RelationshipLose, readAction[reasonRequest]},
 	{"regain", models.RelationshipRegain, readAction[reasonRequest]},
@@ -216,7 +218,8 @@ type assignPostsRequest struct {
 func (r assignPostsRequest) data(k *checks) any {
 	named(k, "posts", r.Posts)
 	cmd := models.AssignPosts{Posts: make(map[string]string, len(r.Posts))}
-	for post, user := range r.Posts {
+	for _, post := range slices.Sorted(maps.Keys(r.Posts)) {
+		user := r.Posts[post]
 		if cmd.Posts[post] = textOf(user); user != nil && namePattern.MatchString(post) && !id.Valid(id.User, *user) {
 			k.add("posts."+post, "typeid", "prefix", id.User)
 		}
@@ -249,6 +252,25 @@ func (h *relationships) handOver(c *gin.Context) {
 	}
 	if err == nil {
 		err = h.give(c, client.ID, models.RelationshipHandOver, offer)
+	}
+	h.outcome(c, http.StatusOK, err)
+}
+
+// accept takes items of what is offered, or the account with everything: also the cases and receptions that have come to who
+// gives it since the offer.
+func (h *relationships) accept(c *gin.Context) {
+	data, err := readAction[acceptAccountRequest](c, &checks{now: h.now()})
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	take, ctx := data.(models.AcceptAccount), c.Request.Context()
+	client, err := h.store.Client(ctx, c.Param("id"))
+	if err == nil && client.AccountManagerID != nil {
+		take.Cases, take.Receptions, err = h.store.OpenOf(ctx, client.ID, *client.AccountManagerID)
+	}
+	if err == nil {
+		err = h.give(c, client.ID, models.RelationshipAccept, take)
 	}
 	h.outcome(c, http.StatusOK, err)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
 )
@@ -95,41 +96,61 @@ func (c Client) refusal(field string) error {
 	return e
 }
 
-// SamePerson reports whether two contacts may be the same person: equal e-mail addresses, phone numbers or names.
+// SamePerson reports whether two contacts of a company are the same person: equal e-mail addresses; else, where none of both
+// differ, equal names, or equal phone numbers under a name in another script (陈静, Chen Jing). An equal number alone is a
+// switchboard: to have somebody twice is mended in a moment, somebody who was taken for another one is lost.
 func (p Contact) SamePerson(other Contact) bool {
-	return slices.ContainsFunc(p.traits(), func(t string) bool { return slices.Contains(other.traits(), t) })
+	mail, number := agree(p, other, string(SameEmail)), agree(p, other, string(SamePhone))
+	if mail != unknown {
+		return mail == equal
+	}
+	mine, theirs := letters(p.Name), letters(other.Name)
+	if mine == theirs && mine != "" {
+		return number != differ
+	}
+	return number == equal && (mine == "" || theirs == "" || isHan(mine) != isHan(theirs))
 }
 
-// traits are by what a contact is known.
-func (p Contact) traits() []string {
-	known := slices.DeleteFunc(ContactKeys(p.Email, p.Phone), func(key string) bool { return strings.HasPrefix(key, domainKey) })
-	if name := letters(p.Name); name != "" {
-		known = append(known, "name:"+name)
+// isHan reports whether a name is written in Chinese characters.
+func isHan(name string) bool {
+	return strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
+
+// agreement is what two contacts say about one trait.
+type agreement int
+
+const (
+	unknown agreement = iota // one of them has none
+	equal
+	differ
+)
+
+func agree(a, b Contact, trait string) agreement {
+	of := func(c Contact) string {
+		for _, key := range ContactKeys(c.Email, c.Phone) {
+			if strings.HasPrefix(key, trait+":") {
+				return key
+			}
+		}
+		return ""
 	}
-	return known
+	switch x, y := of(a), of(b); {
+	case x == "" || y == "":
+		return unknown
+	case x == y:
+		return equal
+	default:
+		return differ
+	}
 }
 
 // MergeContacts returns the contacts that change when a client's are merged into a survivor's: theirs, who move to the
 // survivor or, where it has the same person already, stay as left and lead there; and those of ours that lacked something.
 func MergeContacts(theirs, ours []Contact, survivorID string, at time.Time) []Contact {
-	known := map[string]int{} // trait → place in ours
-	for i, p := range ours {
-		for _, t := range p.traits() {
-			if _, taken := known[t]; !taken {
-				known[t] = i
-			}
-		}
-	}
 	var changed []Contact
 	filled := map[int]bool{}
 	for _, p := range theirs {
-		same := -1
-		for _, t := range p.traits() {
-			if i, ok := known[t]; ok {
-				same = i
-				break
-			}
-		}
+		same := slices.IndexFunc(ours, func(o Contact) bool { return !o.Left && o.SamePerson(p) }) // who has left takes nobody's place
 		p.UpdatedAt = at
 		if same < 0 {
 			p.ClientID = survivorID

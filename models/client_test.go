@@ -39,7 +39,7 @@ func TestMergeFillsTheSurvivorAndNeverOverwritesIt(t *testing.T) {
 	require.Equal(t, errs.Invalid, errs.CodeOf(err))
 }
 
-func TestContactsAreOnePersonByAddressNumberOrName(t *testing.T) {
+func TestContactsAreOnePersonByAddressNumberOrNameThatNothingContradicts(t *testing.T) {
 	t.Parallel()
 	chen := models.Contact{Name: "陈 静", Phone: "021 5555 0101", Email: "c@x.example"}
 	for name, tc := range map[string]struct {
@@ -49,6 +49,10 @@ func TestContactsAreOnePersonByAddressNumberOrName(t *testing.T) {
 		"email":                {models.Contact{Name: "Chen Jing", Email: "C@X.example"}, true},
 		"phone":                {models.Contact{Name: "Chen Jing", Phone: "+86 21 55550101"}, true},
 		"name":                 {models.Contact{Name: "陈静"}, true},
+		"name_and_phone":       {models.Contact{Name: "陈静", Phone: "+86 21 55550101"}, true},
+		"a_switchboard":        {models.Contact{Name: "李四", Phone: "+86 21 55550101"}, false},
+		"a_namesake":           {models.Contact{Name: "陈静", Email: "other@x.example"}, false},
+		"another_number":       {models.Contact{Name: "陈静", Phone: "021 5555 0199"}, false},
 		"a_colleague":          {models.Contact{Name: "王芳", Email: "w@x.example"}, false},
 		"nothing_is_no_person": {models.Contact{}, false},
 	} {

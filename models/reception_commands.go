@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -314,7 +315,7 @@ func (t *receptionStep) deactivate() error {
 	t.settle(TaskCancelled, hasTask)
 	for _, task := range left {
 		if task.Kind != TaskCheckClaim { // a claim is for whoever may pay it
-			t.openTask(task.Kind, c.HeirID, "", task.DueAt, "rule", ruleLeft, "item", task.Why["item"])
+			t.openTask(task.Kind, c.HeirID, "", task.DueAt, "rule", cmp.Or(c.Rule, ruleLeft), "item", task.Why["item"])
 		}
 	}
 	if claimInCheck(s) && !slices.ContainsFunc(s.Tasks, kinds(TaskCheckClaim)) {

@@ -28,7 +28,46 @@ func (t *relationshipStep) regain(data json.RawMessage) error {
 	t.s.Stage = StageActive
 	t.s.LastContact = &t.at
 	t.event("regained", "reason", c.Reason)
+	t.reopenTasks()
 	return t.retime()
+}
+
+// reopenTasks gives the tasks again that ended when the client was lost: of what was open then, and still is.
+func (t *relationshipStep) reopenTasks() {
+	s := t.s
+	for _, o := range s.Commitments {
+		t.task(TaskKeepCommitment, o.ID, o.OwnerID, &o.DueAt, "rule", "commitment")
+	}
+	for _, o := range s.Opinions {
+		t.task(TaskAnswerOpinion, o.ID, o.OwnerID, &o.DueAt, "rule", ruleResponsibility)
+	}
+	for _, p := range s.Plans {
+		if p.Returned {
+			t.task(TaskRevisePlan, p.ID, p.OwnerID, nil, "rule", ruleApproval)
+		}
+		for _, a := range p.Activities {
+			if a.Opened && a.Outcome == "" {
+				t.task(TaskDoActivity, a.ID, a.OwnerID, &a.DueAt, "rule", rulePlan, "plan_id", p.ID, "kind", a.Kind)
+			}
+		}
+		if p.Summary {
+			t.task(TaskClosePlan, p.ID, p.OwnerID, nil, "rule", rulePlan)
+		}
+	}
+	for _, i := range s.Improvements {
+		t.task(TaskImproveRelation, i.ID, i.OwnerID, &i.DueAt, "rule", ruleCadence, "level", string(i.Level))
+		for _, a := range i.Actions {
+			if a.Outcome == "" {
+				t.task(TaskImprovementAction, a.ID, a.OwnerID, &a.DueAt, "improvement_id", i.ID, "level", string(i.Level))
+			}
+		}
+	}
+	if p := s.Proposal; p != nil && p.Returned {
+		t.task(TaskReviseClass, s.ID, p.RequesterID, nil, "rule", ruleApproval)
+	}
+	if h := s.HandOver; h != nil {
+		t.task(TaskAcceptAccount, s.ID, h.ToID, nil, "rule", "hand_over", "from_id", h.FromID)
+	}
 }
 
 // left takes everything from somebody who has left; their superior is the heir.
@@ -37,6 +76,7 @@ func (t *relationshipStep) left(data json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	heir := t.rules.Org.answers(c.HeirID) // who has left may have had nobody above them
 	return t.by("leaver", func() error {
 		if t.s.HandOver != nil && (t.s.HandOver.ToID == c.UserID || t.s.HandOver.FromID == c.UserID) {
 			t.dropOffer()
@@ -48,18 +88,18 @@ func (t *relationshipStep) left(data json.RawMessage) error {
 		}
 		for i := range t.s.Opinions {
 			if t.s.Opinions[i].OwnerID == c.UserID {
-				t.s.Opinions[i].OwnerID = c.HeirID
-				t.opinionRow(t.s.Opinions[i].ID).OwnerID = c.HeirID
+				t.s.Opinions[i].OwnerID = heir
+				t.opinionRow(t.s.Opinions[i].ID).OwnerID = heir
 			}
 		}
 		if t.s.AccountManagerID == c.UserID {
-			t.manage(c.HeirID, "account_inherited")
+			t.manage(heir, "account_inherited")
 			return nil
 		}
-		t.succeed(c.UserID, c.HeirID, t.s.owned(c.UserID))
-		t.reassignTasks(c.UserID, c.HeirID, "")
+		t.succeed(c.UserID, heir, t.s.owned(c.UserID))
+		t.reassignTasks(c.UserID, heir, "")
 		t.assignTeam()
-		t.event("leaver_succeeded", "from_id", c.UserID, "to_id", c.HeirID)
+		t.event("leaver_succeeded", "from_id", c.UserID, "to_id", heir)
 		return nil
 	})
 }
@@ -74,6 +114,7 @@ func (t *relationshipStep) align() error {
 		if c.Status == t.s.Stage.ClientStatus() {
 			return nil
 		}
+		lost := t.s.Stage == StageLost
 		switch c.Status {
 		case string(StageLost):
 			return t.lose(raw(Because{}))
@@ -83,6 +124,9 @@ func (t *relationshipStep) align() error {
 			t.s.Stage = StageProspect
 		}
 		t.event("status_changed", "status", c.Status)
+		if lost {
+			t.reopenTasks()
+		}
 		return t.retime()
 	})
 }

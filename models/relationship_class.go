@@ -88,7 +88,7 @@ func (t *relationshipStep) classify(data json.RawMessage) error {
 		return err
 	}
 	proposed := classification.Class(c.ProposedClass)
-	all := t.rules.Classification.With(t.recorded(c.Criteria), t.rules.Client.Sales12m)
+	all := t.known(c.Criteria)
 	confirms := c.ProposedClass == t.s.Class && t.s.Proposal == nil && t.has(TaskReviewClass, t.s.ID)
 	if faults := t.gradingFaults(c, all, confirms); len(faults) > 0 {
 		return errs.NewInvalid(faults...)
@@ -100,7 +100,7 @@ func (t *relationshipStep) classify(data json.RawMessage) error {
 	row := t.proposalRow(c.ProposedClass)
 	row.Class, row.Criteria, row.Score, row.Computed, row.Reason = c.ProposedClass, all, computed.Score, string(computed.Class), c.Reason
 	row.PolicyVersion = t.rules.Classification.Version()
-	if t.rules.Classification.Incomplete(all) {
+	if len(t.rules.Classification.Missing(all)) > 0 {
 		row.Computed = ""
 	}
 	points := int64(computed.Score.Points / 100)
@@ -309,17 +309,19 @@ func (t *relationshipStep) reviewFalls() error {
 	})
 }
 
+// known are the criteria on record, with others beside them or in their place, and what the client's sales say.
+func (t *relationshipStep) known(with classification.Criteria) classification.Criteria {
+	return t.rules.Classification.With(t.recorded(with), t.rules.Client.Sales12m, t.rules.Client.Currency)
+}
+
 // openReview gives the account manager the task to review the class, and says what the policy would propose.
 func (t *relationshipStep) openReview() {
-	policy := t.rules.Classification
-	known := policy.With(t.recorded(nil), t.rules.Client.Sales12m)
-	var missing []string
-	for _, name := range policy.Criteria() {
-		if _, ok := known[name]; !ok {
-			missing = append(missing, name)
-		}
+	known := t.known(nil)
+	missing := t.rules.Classification.Missing(known)
+	p := t.rules.Classification.Propose(known, classification.Class(t.s.Class))
+	if len(missing) > 0 {
+		p.Class = "" // of what is not known, the policy makes no class
 	}
-	p := policy.Propose(known, classification.Class(t.s.Class))
 	points := strconv.Itoa(p.Score.Points / 100)
 	due := t.worked(t.rules.Cadence.Classification.ReviewWithin)
 	t.event("review_due", "class", t.s.Class, "proposed", string(p.Class), "points", points, "missing", missing)

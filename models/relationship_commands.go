@@ -9,9 +9,6 @@ import (
 
 // The data of the commands, by action. Texts are checked for length by who reads them from outside.
 type (
-	// BeginRelationship is the data of begin: nothing, since the client's row says it.
-	BeginRelationship struct{}
-
 	// Appraise is the data of appraise: criteria that are recorded, beside those recorded before.
 	Appraise struct {
 		Criteria classification.Criteria `json:"criteria"`
@@ -167,9 +164,12 @@ type (
 		Receptions []string `json:"receptions,omitempty"`
 	}
 
-	// AcceptAccount is the data of accept; no items: all that is left.
+	// AcceptAccount is the data of accept; no items: all that is left. Cases and Receptions are as of OfferAccount, at this
+	// moment: they go along with the account.
 	AcceptAccount struct {
-		Items []HandOverItem `json:"items,omitempty"`
+		Items      []HandOverItem `json:"items,omitempty"`
+		Cases      []string       `json:"cases,omitempty"`
+		Receptions []string       `json:"receptions,omitempty"`
 	}
 
 	// MergedClient is the data of merged.

@@ -79,7 +79,7 @@ func (t *relationshipStep) promise(c Commit, by string) error {
 	})
 	t.event("committed", "id", o.ID, "owner_id", owner, "due_at", o.DueAt)
 	t.task(TaskKeepCommitment, o.ID, owner, &o.DueAt, "rule", "commitment")
-	t.tell("commitment_made", []string{owner}, "due_at", o.DueAt.Format(time.RFC3339))
+	t.tellOf(o.ID, "commitment_made", []string{owner}, "due_at", o.DueAt.Format(time.RFC3339))
 	return nil
 }
 
@@ -158,7 +158,7 @@ func (t *relationshipStep) commitmentsFall() error {
 			if t.past(o.RemindAt) && !t.past(&o.DueAt) {
 				o.RemindAt = nil
 				t.event("commitment_reminded", "id", o.ID)
-				t.tell("commitment_due", []string{o.OwnerID}, "due_at", o.DueAt.Format(time.RFC3339))
+				t.tellOf(o.ID, "commitment_due", []string{o.OwnerID}, "due_at", o.DueAt.Format(time.RFC3339))
 			}
 			if o.Broken || !t.past(&o.DueAt) {
 				continue
@@ -167,7 +167,7 @@ func (t *relationshipStep) commitmentsFall() error {
 			t.commitmentRow(o.ID).State = CommitmentBroken
 			t.fact(health.CommitmentBroken, o.ID, 0)
 			t.event("commitment_broken", "id", o.ID, "owner_id", o.OwnerID)
-			t.tell("commitment_broken", []string{o.OwnerID, t.s.AccountManagerID, t.superior(o.OwnerID)}, "due_at", o.DueAt.Format(time.RFC3339))
+			t.tellOf(o.ID, "commitment_broken", []string{o.OwnerID, t.s.AccountManagerID, t.superior(o.OwnerID)}, "due_at", o.DueAt.Format(time.RFC3339))
 		}
 		return nil
 	})

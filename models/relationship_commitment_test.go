@@ -170,3 +170,21 @@ func TestCommitment_told_twice_is_one(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, b.state.Commitments, "one that is kept does not come back")
 }
+
+func TestCommitments_that_are_broken_at_once_are_told_each(t *testing.T) {
+	t.Parallel()
+	b := accountOf(t)
+	due := bondBegun.AddDate(0, 1, 0)
+	for i, text := range []string{"samples", "a visit"} {
+		b.do(time.Duration(i+5)*time.Hour, "amy", models.RelationshipCommit, models.Commit{Text: text, DueAt: due})
+	}
+	keys := map[string]bool{}
+	for _, step := range b.pass(due) {
+		for _, n := range step.Notices {
+			if n.Kind == "commitment_broken" && n.UserID == "amy" {
+				keys[n.Key] = true
+			}
+		}
+	}
+	require.Len(t, keys, 2, "a notice of the same key is told once")
+}

@@ -60,7 +60,9 @@ func (t *relationshipStep) interact(data json.RawMessage) error {
 		if err != nil {
 			return err
 		}
-		t.acted(i, c.At)
+		if MayActOn(t.s, RelationshipLeadAct, t.s.Leads[i].OwnerID, t.can) { // of anybody else it is no general action
+			t.acted(i, c.At)
+		}
 	}
 	row := &InteractionRow{
 		ID: t.madeID(id.Interaction), ClientID: t.s.ID, UserID: t.actor, ContactID: c.ContactID, LeadID: c.LeadID,

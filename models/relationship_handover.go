@@ -34,18 +34,27 @@ func (t *relationshipStep) offerAccount(data json.RawMessage) error {
 	case c.ToID == from:
 		return errs.NewInvalid(errs.Field{Field: "to_id", Code: "same_manager"})
 	}
-	items := t.s.owned(from)
-	for _, id := range c.Cases {
-		items = append(items, HandOverItem{ItemCase, id})
-	}
-	for _, id := range c.Receptions {
-		items = append(items, HandOverItem{ItemReception, id})
-	}
-	t.s.HandOver = &HandOver{FromID: from, ToID: c.ToID, ByID: t.me.ID, OfferedAt: t.at, Items: append(items, HandOverItem{ItemAccount, t.s.ID})}
+	t.s.HandOver = &HandOver{FromID: from, ToID: c.ToID, ByID: t.me.ID, OfferedAt: t.at, Items: t.s.owned(from)}
+	t.s.HandOver.Items = append(t.s.HandOver.with(c.Cases, c.Receptions), HandOverItem{ItemAccount, t.s.ID})
 	t.event("account_offered", "from_id", from, "to_id", c.ToID, "reason", c.Reason, "items", len(t.s.HandOver.Items))
 	t.task(TaskAcceptAccount, t.s.ID, c.ToID, nil, "rule", "hand_over", "from_id", from)
 	t.tell("account_offered", []string{c.ToID, from}, "reason", c.Reason)
 	return nil
+}
+
+// with lists what is offered, with the cases and receptions that are not among it yet.
+func (h *HandOver) with(cases, receptions []string) []HandOverItem {
+	items := slices.Clone(h.Items)
+	add := func(kind string, ids []string) {
+		for _, id := range ids {
+			if item := (HandOverItem{kind, id}); !slices.Contains(items, item) {
+				items = append(items, item)
+			}
+		}
+	}
+	add(ItemCase, cases)
+	add(ItemReception, receptions)
+	return items
 }
 
 // owned lists what somebody owns at the client, but the account itself and what other processes keep.
@@ -94,7 +103,7 @@ func (t *relationshipStep) acceptAccount(data json.RawMessage) error {
 		}
 	}
 	if len(c.Items) == 0 || slices.ContainsFunc(c.Items, func(i HandOverItem) bool { return i.Kind == ItemAccount }) {
-		t.succeed(h.FromID, h.ToID, h.Items)
+		t.succeed(h.FromID, h.ToID, h.with(c.Cases, c.Receptions)) // with those that have come since the offer
 		t.manage(h.ToID, "account_handed_over")
 		return nil
 	}
@@ -104,14 +113,16 @@ func (t *relationshipStep) acceptAccount(data json.RawMessage) error {
 	return nil
 }
 
-// manage gives the account to somebody, with everything that the one before owned at the client, and tells the client.
+// manage gives the account to somebody, with everything that the one before owned at the client, and tells the client. Where
+// nobody follows, the rest stays with who has it.
 func (t *relationshipStep) manage(toID, event string) {
 	s, from := t.s, t.s.AccountManagerID
-	if from != "" {
+	if from != "" && toID != "" {
 		t.succeed(from, toID, s.owned(from)) // what has come to them since the offer goes along
 		t.reassignTasks(from, toID, "")
 	}
 	t.dropOffer()
+	t.done(TaskDone, s.ID, TaskRotateManager)
 	s.AccountManagerID, s.ManagerSince = toID, t.at
 	t.assignTeam()
 	t.setRotation()
@@ -213,10 +224,17 @@ func ownedBy(all []PlanActivity, id, owner string) []PlanActivity {
 	return all
 }
 
+// answersFor reports whether the task is to answer an opinion that the user owns: it stays with them, outside the sales line.
+func (t *relationshipStep) answersFor(userID string, task Task) bool {
+	return task.Kind == TaskAnswerOpinion && slices.ContainsFunc(t.s.Opinions, func(o OpinionState) bool {
+		return o.ID == task.Why["about"] && o.OwnerID == userID
+	})
+}
+
 // reassignTasks gives somebody's open tasks about something to somebody else; an empty about means all of them.
 func (t *relationshipStep) reassignTasks(from, to, about string) {
 	for _, task := range slices.Clone(t.s.Tasks) {
-		if task.UserID != from || about != "" && task.Why["about"] != about {
+		if task.UserID != from || about != "" && task.Why["about"] != about || t.answersFor(from, task) {
 			continue
 		}
 		t.s.Tasks, t.tasks = settled(t.s.Tasks, t.tasks, Task{State: TaskCancelled, DoneBy: t.actor, DoneAt: &t.at}, func(o Task) bool { return o.ID == task.ID })
@@ -282,8 +300,11 @@ func (t *relationshipStep) setRotation() {
 	}
 }
 
+// retimeRotation sets the reminder where there is none: another class does not begin the account manager's time anew.
 func (t *relationshipStep) retimeRotation() error {
-	t.setRotation()
+	if t.s.Rotation.DueAt == nil {
+		t.setRotation()
+	}
 	return nil
 }
 
@@ -299,6 +320,7 @@ func (t *relationshipStep) rotationFalls() error {
 	}
 	return t.by(ruleCadence, func() error {
 		superior := t.superior(t.s.AccountManagerID)
+		t.done(TaskCancelled, t.s.ID, TaskRotateManager) // of the time before
 		t.task(TaskRotateManager, t.s.ID, superior, nil, "rule", ruleCadence, "since", t.s.ManagerSince.Format(time.DateOnly))
 		t.event("rotation_due", "account_manager_id", t.s.AccountManagerID)
 		t.s.Rotation = next(t.rules.Cadence.Rotation.RemindAfter, *due, t.at, t.zone())

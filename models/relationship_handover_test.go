@@ -3,6 +3,7 @@ package models_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -159,6 +160,76 @@ func TestRotation_is_suggested_to_the_superior_in_its_rhythm(t *testing.T) {
 	b.pass(bondBegun.AddDate(3, 0, 2))
 	require.Equal(t, []string{"sam"}, b.tasks(models.TaskRotateManager))
 	require.Equal(t, bondBegun.AddDate(6, 0, 0), *b.state.Rotation.DueAt)
+	b.do(b.state.UpdatedAt.Sub(bondBegun)+time.Hour, "amy", models.RelationshipLose, models.Because{Reason: "gone"})
+	b.do(b.state.UpdatedAt.Sub(bondBegun)+time.Hour, "amy", models.RelationshipRegain, models.Because{Reason: "back"})
+	require.Equal(t, bondBegun.AddDate(6, 0, 0), *b.state.Rotation.DueAt, "the time of an account manager does not begin anew")
+	b.pass(bondBegun.AddDate(6, 0, 2))
+	require.Equal(t, []string{"sam"}, b.tasks(models.TaskRotateManager), "again, and once")
+	b.do(b.state.UpdatedAt.Sub(bondBegun)+time.Hour, "mia", models.RelationshipHandOver, models.OfferAccount{ToID: "ben", Reason: "rotation"})
+	b.do(b.state.UpdatedAt.Sub(bondBegun)+2*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{})
+	require.Empty(t, b.tasks(models.TaskRotateManager), "it was done")
+}
+
+func TestHandOver_takes_cases_along_that_came_since_the_offer(t *testing.T) {
+	t.Parallel()
+	b := accountOf(t)
+	b.do(4*time.Hour, "mia", models.RelationshipHandOver, models.OfferAccount{ToID: "ben", Reason: "rotation", Cases: []string{"case_1"}})
+	b.do(5*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{Cases: []string{"case_1", "case_2"}, Receptions: []string{"reception_2"}})
+	require.Equal(t, []string{"case_1", "case_2"}, b.state.Tell.Cases)
+	require.Equal(t, []string{"reception_2"}, b.state.Tell.Receptions)
+}
+
+func TestAccount_that_is_left_to_nobody_leaves_promises_with_who_made_them(t *testing.T) {
+	t.Parallel()
+	b := accountOf(t)
+	b.r.Client.AccountManagerID = nil
+	_, err := b.take(bondBegun.Add(4*time.Hour), models.RelationshipEvent{Action: models.RelationshipAlign})
+	require.NoError(t, err)
+	require.Empty(t, b.state.AccountManagerID)
+	require.Equal(t, "amy", b.state.Commitments[0].OwnerID)
+	require.Equal(t, []string{"amy"}, b.tasks(models.TaskKeepCommitment))
+	require.Equal(t, "amy", b.state.Leads[0].OwnerID)
+}
+
+func TestOpinion_stays_with_who_answers_it_when_the_account_moves(t *testing.T) {
+	t.Parallel()
+	o := marketDepartment()
+	voices := o.Teams["voices"]
+	voices.SupervisorID = "amy" // speaks for clients and looks after one
+	o.Teams["voices"] = voices
+	r := relationshipRules(t, o)
+	r.Client.Class, r.Client.Status = "A", "active"
+	b := newBond(t, r)
+	b.do(time.Hour, "pam", models.RelationshipOpine, models.Opine{Text: "too slow"})
+	owner := b.state.Opinions[0].OwnerID
+	require.Equal(t, []string{owner}, b.tasks(models.TaskAnswerOpinion))
+	b.do(2*time.Hour, "mia", models.RelationshipHandOver, models.OfferAccount{ToID: "ben", Reason: "rotation"})
+	b.do(3*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{})
+	require.Equal(t, []string{owner}, b.tasks(models.TaskAnswerOpinion), "who has the task may answer")
+}
+
+func TestRegain_gives_the_tasks_again_of_what_is_still_owed(t *testing.T) {
+	t.Parallel()
+	b := accountOf(t)
+	b.do(4*time.Hour, "amy", models.RelationshipAssess, levels(2, 0, 0))
+	b.do(5*time.Hour, "amy", models.RelationshipOpine, models.Opine{Text: "too slow"})
+	open := func() []string {
+		var kinds []string
+		for _, task := range b.state.Tasks {
+			switch task.Kind {
+			case models.TaskKeepCommitment, models.TaskAnswerOpinion, models.TaskImproveRelation:
+				kinds = append(kinds, task.Kind+" "+task.UserID)
+			}
+		}
+		slices.Sort(kinds)
+		return kinds
+	}
+	before := open()
+	require.Len(t, before, 3)
+	b.do(6*time.Hour, "amy", models.RelationshipLose, models.Because{Reason: "gone"})
+	require.Empty(t, b.state.Tasks)
+	b.do(7*time.Hour, "amy", models.RelationshipRegain, models.Because{Reason: "a mistake"})
+	require.Equal(t, before, open())
 }
 
 // Whatever somebody has at a client: who takes the account over has it then, and nothing stays with the leaver.

@@ -242,7 +242,7 @@ func (t *relationshipStep) improvementsFall() error {
 					t.fact(health.ActivityLate, a.ID, 0)
 					t.actionStands(i.ID, *a, "", "")
 					t.event("improvement_action_late", "id", i.ID, "action_id", a.ID)
-					t.tell("improvement_action_late", []string{a.OwnerID, t.superior(a.OwnerID)}, "due_at", a.DueAt.Format(time.RFC3339))
+					t.tellOf(a.ID, "improvement_action_late", []string{a.OwnerID, t.superior(a.OwnerID)}, "due_at", a.DueAt.Format(time.RFC3339))
 				}
 			}
 			if i.Late || !t.past(&i.DueAt) {
@@ -254,7 +254,7 @@ func (t *relationshipStep) improvementsFall() error {
 			}
 			i.Late = true
 			t.event("improvement_late", "id", i.ID, "level", string(i.Level))
-			t.tell("improvement_late", append(parts.AllMonitors(), i.OwnerID), "improvement_id", i.ID, "due_at", i.DueAt.Format(time.RFC3339))
+			t.tellOf(i.ID, "improvement_late", append(parts.AllMonitors(), i.OwnerID), "improvement_id", i.ID, "due_at", i.DueAt.Format(time.RFC3339))
 		}
 		return nil
 	})

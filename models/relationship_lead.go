@@ -172,9 +172,15 @@ func (t *relationshipStep) acted(i int, at time.Time) {
 	if !at.After(l.ActedAt) {
 		return
 	}
-	l.ActedAt, l.Follow = at, t.followAfter(at)
+	l.ActedAt = at
 	row := t.leadRow(l.ID)
-	row.ActedAt, row.DueAt = at, l.Follow.DueAt
+	row.ActedAt = at
+	every := t.rules.Cadence.Leads.FollowUpEvery
+	if due := every.After(at, t.zone()); l.Follow.DueAt != nil && !due.After(*l.Follow.DueAt) {
+		return // it was before a time that was missed since: the next one is owed all the same
+	}
+	l.Follow = t.followAfter(at)
+	row.DueAt = l.Follow.DueAt
 	t.done(TaskDone, l.ID, TaskFollowLead)
 }
 
@@ -226,7 +232,7 @@ func (t *relationshipStep) leadsFall() error {
 				l.Follow.Missed = missed
 				t.leadRow(l.ID).DueAt = l.Follow.DueAt
 				t.event("lead_missed", "id", l.ID, "owner_id", l.OwnerID, "due_at", due, "missed", missed)
-				t.tell("lead_missed", []string{l.OwnerID}, "lead_id", l.ID, "due_at", due.Format(time.RFC3339))
+				t.tellOf(l.ID, "lead_missed", []string{l.OwnerID}, "lead_id", l.ID, "due_at", due.Format(time.RFC3339))
 			}
 			if t.past(l.Follow.RemindAt) {
 				l.Follow.RemindAt = nil

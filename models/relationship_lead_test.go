@@ -120,3 +120,24 @@ func TestLead_is_closed_won_or_lost_with_a_note(t *testing.T) {
 	require.Empty(t, b.state.Leads)
 	require.Equal(t, "relationship.wrong_state", b.refused(days(3), "amy", models.RelationshipLeadClose, of).Key)
 }
+
+func TestLead_is_owed_its_next_action_whatever_is_recorded_late(t *testing.T) {
+	t.Parallel()
+	b := accountOf(t)
+	lead := b.state.Leads[0]
+	b.pass(bondBegun.AddDate(0, 1, 2)) // the first month is missed
+	missed := b.state.Leads[0].Follow
+	require.Equal(t, 1, missed.Missed)
+	late := bondBegun.AddDate(0, 0, 1)
+	b.do(b.state.UpdatedAt.Sub(bondBegun)+time.Hour, "amy", models.RelationshipLeadAct, models.OfLead{LeadID: lead.ID, Note: "called", At: &late})
+	require.Equal(t, missed.DueAt, b.state.Leads[0].Follow.DueAt)
+	require.Equal(t, late, b.state.Leads[0].ActedAt)
+}
+
+func TestLead_of_others_is_not_acted_on_by_who_only_mentions_it(t *testing.T) {
+	t.Parallel()
+	b := accountOf(t)
+	before := b.state.Leads[0]
+	b.do(24*time.Hour, "cara", models.RelationshipInteract, models.Interact{Kind: "call", At: bondBegun.Add(20 * time.Hour), Summary: "x", LeadID: before.ID})
+	require.Equal(t, before, b.state.Leads[0])
+}

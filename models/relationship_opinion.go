@@ -10,7 +10,6 @@ import (
 	"github.com/mcrflow/mcrflow/internal/health"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/responsibility"
-	"github.com/mcrflow/mcrflow/internal/sla"
 )
 
 // TaskAnswerOpinion is the kind of the task to answer a client's opinion; MessageOpinionAnswered is the message that brings
@@ -53,7 +52,7 @@ func (t *relationshipStep) opine(data json.RawMessage) error {
 	if !held {
 		owner = t.rules.Org.answers(t.superior(s.AccountManagerID))
 	}
-	o := OpinionState{ID: t.madeID(id.Opinion), OwnerID: owner, ByID: t.actor, DueAt: t.within(t.rules.Cadence.Opinions.AnswerWithin)}
+	o := OpinionState{ID: t.madeID(id.Opinion), OwnerID: owner, ByID: t.actor, DueAt: t.worked(t.rules.Cadence.Opinions.AnswerWithin)}
 	s.Opinions = append(s.Opinions, o)
 	t.Opinions = append(t.Opinions, &OpinionRow{
 		ID: o.ID, ClientID: s.ID, ContactID: c.ContactID, Text: c.Text, Departments: c.Departments, ByID: o.ByID, At: t.at,
@@ -71,15 +70,6 @@ func (t *relationshipStep) opine(data json.RawMessage) error {
 	}
 	t.tell("opinion_received", told, "opinion_id", o.ID, "due_at", o.DueAt.Format(time.RFC3339))
 	return nil
-}
-
-// within is the instant at which so much working time from now is over; on a calendar that never opens, so much time.
-func (t *relationshipStep) within(span sla.Span) time.Time {
-	due, err := span.Due(t.at, sla.Working, t.rules.Calendar)
-	if err != nil {
-		return t.at.Add(time.Duration(span.Days)*24*time.Hour + span.Duration)
-	}
-	return due
 }
 
 // answer answers an opinion: only who owns it may, and the client is told, with what the company commits itself to (D-09).
@@ -115,7 +105,7 @@ func (t *relationshipStep) answer(data json.RawMessage) error {
 			p.ContactID = row.ContactID
 		}
 		row.CommitmentID = t.promiseID(*p, t.actor)
-		message["commitment"], message["due_at"] = p.Text, p.DueAt.UTC().Format(time.RFC3339)
+		message["commitment"], message["due_at"] = p.Text, t.day(p.DueAt)
 		if err := t.promise(*p, t.actor); err != nil {
 			return err
 		}
@@ -155,7 +145,7 @@ func (t *relationshipStep) opinionsFall() error {
 			row.State = OpinionLate
 			t.fact(health.OpinionLate, o.ID, 0)
 			t.event("opinion_late", "id", o.ID, "owner_id", o.OwnerID)
-			t.tell("opinion_late", append([]string{o.OwnerID, t.superior(o.OwnerID)}, row.Monitors...), "opinion_id", o.ID, "due_at", o.DueAt.Format(time.RFC3339))
+			t.tellOf(o.ID, "opinion_late", append([]string{o.OwnerID, t.superior(o.OwnerID)}, row.Monitors...), "opinion_id", o.ID, "due_at", o.DueAt.Format(time.RFC3339))
 		}
 		return nil
 	})

@@ -2,7 +2,6 @@ package models_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,7 +94,7 @@ func TestAnswer_tells_the_client_and_makes_the_commitment(t *testing.T) {
 	promise := step.Commitments[0]
 	require.Equal(t, []any{row.CommitmentID, "tom", "li", row.ID}, []any{promise.ID, promise.OwnerID, promise.ContactID, promise.SubjectID})
 	require.Equal(t, []models.ClientMessage{{Kind: models.MessageOpinionAnswered, ContactID: "li", Data: map[string]string{
-		"client": "Blue Sky", "answer": "We are sorry", "commitment": "Two days at most", "due_at": daysOn(30).Format(time.RFC3339),
+		"client": "Blue Sky", "answer": "We are sorry", "commitment": "Two days at most", "due_at": "2026-04-08",
 	}}}, step.Messages)
 	require.Equal(t, []string{"amy"}, told(step, "opinion_settled"))
 	require.Contains(t, b.factsOf(health.OpinionAnswered), row.ID)

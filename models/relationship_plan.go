@@ -67,7 +67,7 @@ func (t *relationshipStep) draftPlan(data json.RawMessage) error {
 	if owner == "" {
 		owner = t.me.ID
 	}
-	c.PlanID = t.newID(id.Plan, "plan")
+	c.PlanID = t.madeID(id.Plan)
 	p := PlanState{ID: c.PlanID, Status: PlanDraft, OwnerID: owner}
 	if err := t.arrange(&p, &c, nil); err != nil {
 		return err

@@ -19,6 +19,12 @@ type LeadFilter struct {
 	Open     *bool
 }
 
+// MayReadOpinions reports whether the actor may read all opinions of the client: they go outside the sales line, to the
+// client's team and who may read all. Whoever else has a part in the relationship reads those in which they have one.
+func MayReadOpinions(s *RelationshipState, actor Actor) bool {
+	return s.InTeam(actor) || slices.ContainsFunc(actor.In(RelationshipProcess), func(p Person) bool { return p.May(PermRelationshipReadAll) })
+}
+
 // MayActOn reports whether the actor may take an action now on something that is open at the client and belongs to the owner.
 // CheckRelationship only says whether there is anything on which they may.
 func MayActOn(s *RelationshipState, action RelationshipAction, ownerID string, actor Actor) bool {

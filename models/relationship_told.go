@@ -7,7 +7,7 @@ func CaseSucceeded(s Succession) CaseEvent {
 
 // ReceptionSucceeded is what a reception is told when somebody takes its client over.
 func ReceptionSucceeded(s Succession) ReceptionEvent {
-	return ReceptionEvent{Meta: bySystem, Action: ReceptionDeactivate, Data: raw(Deactivate{UserID: s.FromID, HeirID: s.ToID})}
+	return ReceptionEvent{Meta: bySystem, Action: ReceptionDeactivate, Data: raw(Deactivate{UserID: s.FromID, HeirID: s.ToID, Rule: ruleSuccession})}
 }
 
 // bySystem is who gives the commands that a process derives.

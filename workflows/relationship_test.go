@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -198,6 +199,10 @@ func (b *bond) run(horizon time.Time, calls []call) {
 		require.True(b, b.env.IsWorkflowCompleted())
 		var again *workflow.ContinueAsNewError
 		if err := b.env.GetWorkflowError(); !errors.As(err, &again) {
+			require.True(b, err == nil || temporal.IsCanceledError(err), "%v", err)
+			if next := b.store.state.NextAt; next != nil && !b.store.state.Over() {
+				require.False(b, next.Before(horizon), "due at %s, and the clock has not looked", next)
+			}
 			return
 		}
 		in = models.RelationshipInput{}
@@ -390,14 +395,16 @@ func TestRelationship_lives_through_ten_years_without_missing_an_obligation(t *t
 		}
 	}
 	require.Greater(t, accepted, 100)
-	known := map[string]bool{}
+	known, held := map[string]bool{}, 0
 	for _, f := range b.store.state.Facts {
 		require.False(t, known[f.ID], "%s is known once", f.ID)
 		known[f.ID] = true
 		if slices.Contains(settled, f.ID) {
+			held++
 			require.Equal(t, health.CaseInTime, f.Kind, "%s: what is newer stays", f.ID)
 		}
 	}
+	require.Positive(t, held)
 	t.Logf("%d steps in %d histories, the longest of about %d events; %d of %d commands accepted", len(b.store.steps), b.runs, b.most, accepted, len(b.err))
 }
 

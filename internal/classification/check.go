@@ -73,6 +73,7 @@ func (c *checker) fault(path, code string, args ...string) {
 // rules checks everything that a proposal is computed from.
 func (c *checker) rules(d Document) {
 	c.criteria(d.Criteria)
+	c.currency(d)
 	c.thresholds(d.Thresholds, d.Hysteresis)
 	c.gate(d)
 	for _, class := range Classes() {
@@ -97,6 +98,24 @@ func (c *checker) criteria(criteria map[string]Criterion) {
 		c.bands(path+".bands", criteria[criterion].Bands)
 	}
 	c.hundred("criteria", weights)
+}
+
+// currency requires one where bands are, which are amounts.
+func (c *checker) currency(d Document) {
+	banded := false
+	for _, criterion := range d.Criteria {
+		banded = banded || len(criterion.Bands) > 0
+	}
+	switch {
+	case d.Currency == "" && banded:
+		c.fault("currency", "required")
+	case d.Currency != "" && !isCurrency(d.Currency):
+		c.fault("currency", "currency")
+	}
+}
+
+func isCurrency(s string) bool {
+	return len(s) == 3 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // hundred requires positive percentages that sum to 100; the sum is judged when each for itself is sound.

@@ -16,6 +16,7 @@ import (
 
 // small is a document without faults that has everything.
 const small = `kind: classification
+currency: CNY
 criteria:
   fit: {weight: 50, label: {en: Fit, zh-CN: 契合}}
   revenue: {weight: 30, label: {en: Revenue, zh-CN: 销售额}, bands: [{from: 100, value: 20}, {from: 1000, value: 60}, {from: 10000, value: 100}]}
@@ -108,6 +109,8 @@ func TestCheck_refuses_each_fault_with_its_path_and_code(t *testing.T) {
 	require.Empty(t, document(t, small).Check(classification.Refs{Chains: []string{"classification"}}))
 	for _, tt := range []struct{ old, replacement, want string }{
 		{"kind: classification", "kind: sla", "kind oneof"},
+		{"currency: CNY\n", "", "currency required"},
+		{"currency: CNY", "currency: yuan", "currency currency"},
 		{"kind: classification\n", "", "kind required"},
 		{"kind: classification", "kind: classification\nversion: 2", "version version_given"},
 
@@ -234,10 +237,10 @@ func TestCompile_refuses_what_cannot_be_graded_by_and_nothing_else(t *testing.T)
 	d := document(t, small)
 	p, err := classification.Compile(d, 1)
 	require.NoError(t, err)
-	before := p.With(nil, new(int64(500)))
+	before := p.With(nil, new(int64(500)), "CNY")
 	d.Criteria["revenue"].Bands[0].Value = 99
 	delete(d.Criteria, "revenue")
-	require.Equal(t, before, p.With(nil, new(int64(500))), "a policy shares nothing with its document")
+	require.Equal(t, before, p.With(nil, new(int64(500)), "CNY"), "a policy shares nothing with its document")
 }
 
 func FuzzParse(f *testing.F) {

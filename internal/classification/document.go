@@ -24,13 +24,15 @@ type Document struct {
 	Kind    string `json:"kind"`
 	Version int    `json:"version,omitempty"` // given at publication; a document that names one is refused
 	// Criteria are by name. Their weights sum to 100; M-16: value is more than sales.
-	Criteria   map[string]Criterion `json:"criteria"`
-	Thresholds Thresholds           `json:"thresholds"`
-	Hysteresis int                  `json:"hysteresis"` // points by which a border must be passed to change the class
-	Gate       Gate                 `json:"gate"`
-	Classes    Contracts            `json:"classes"`
-	Chain      string               `json:"chain"` // the approval chain that decides on a change of class
-	ABC        Bands                `json:"abc"`
+	Criteria map[string]Criterion `json:"criteria"`
+	// Currency is that of the bands, by ISO 4217. Sales in another one say nothing about them.
+	Currency   string     `json:"currency,omitempty"`
+	Thresholds Thresholds `json:"thresholds"`
+	Hysteresis int        `json:"hysteresis"` // points by which a border must be passed to change the class
+	Gate       Gate       `json:"gate"`
+	Classes    Contracts  `json:"classes"`
+	Chain      string     `json:"chain"` // the approval chain that decides on a change of class
+	ABC        Bands      `json:"abc"`
 }
 
 // Criterion is one thing that clients are graded by, from 0 to 100.

@@ -19,7 +19,7 @@ func drawPolicy(t *rapid.T, contracts classification.Contracts) (classification.
 	a := rapid.IntRange(b+1, 99).Draw(t, "A")
 	s := rapid.IntRange(a+1, 100).Draw(t, "S")
 	d := classification.Document{
-		Kind: classification.Kind, Chain: "classification", Classes: contracts,
+		Kind: classification.Kind, Currency: "CNY", Chain: "classification", Classes: contracts,
 		Criteria: map[string]classification.Criterion{
 			"fit": {Weight: fit, Label: label},
 			"revenue": {Weight: revenue, Label: label, Bands: []classification.Band{
@@ -224,10 +224,11 @@ func TestLaw_a_policy_compared_with_itself_proposes_what_it_proposes(t *testing.
 		s := classification.Standing{ClientID: "cli_1", AccountManagerID: "usr_1", Class: drawClass(rt), Criteria: drawCriteria(rt, "client")}
 		if rapid.Bool().Draw(rt, "revenue by sales") {
 			delete(s.Criteria, "revenue")
+			s.Currency = "CNY"
 			s.Sales = new(rapid.Int64Range(-10, 2000).Draw(rt, "sales"))
 		}
 		move, told := classification.Compare(p, p, s)
-		want := p.Propose(p.With(s.Criteria, s.Sales), s.Class)
+		want := p.Propose(p.With(s.Criteria, s.Sales, s.Currency), s.Class)
 		require.Equal(rt, want, move.Now)
 		require.Equal(rt, want, move.Next)
 		require.Equal(rt, want.Class != s.Class, told)

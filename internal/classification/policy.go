@@ -52,11 +52,11 @@ func (p *Policy) Contract(class Class) Contract { return p.doc.Classes.of(class)
 type Criteria map[string]int
 
 // With returns the criteria with those filled in that were not given and can be computed: sales are those of the last 12
-// months in minor units, nil if they are not known. Sales below the lowest band are worth 0.
-func (p *Policy) With(c Criteria, sales *int64) Criteria {
+// months in minor units, nil if they are not known. Sales in another currency than the policy's count as not known. Sales below the lowest band are worth 0.
+func (p *Policy) With(c Criteria, sales *int64, currency string) Criteria {
 	filled := make(Criteria, len(c))
 	maps.Copy(filled, c)
-	if sales == nil {
+	if sales == nil || currency != p.doc.Currency {
 		return filled
 	}
 	for _, name := range p.criteria {
@@ -100,8 +100,8 @@ func known(c Criteria, name string) bool {
 	return given
 }
 
-// missing lists the criteria of the policy that c has no value for, sorted.
-func (p *Policy) missing(c Criteria) []string {
+// Missing lists the criteria of the policy that c has no value for, sorted. With any, a score says less than all.
+func (p *Policy) Missing(c Criteria) []string {
 	var names []string
 	for _, name := range p.criteria {
 		if _, given := c[name]; !given {
@@ -180,9 +180,6 @@ func (p *Policy) class(points int, current Class) Class {
 	}
 	return ClassC
 }
-
-// Incomplete reports whether a criterion of the policy is not known: then a score says less than all.
-func (p *Policy) Incomplete(c Criteria) bool { return len(p.missing(c)) > 0 }
 
 // gated reports whether the gate bars the client from the class, and the value that it judged by.
 func (p *Policy) gated(c Criteria, class Class) (value int, gated bool) {

@@ -65,12 +65,13 @@ func TestWith_fills_what_the_sales_tell_unless_it_was_given(t *testing.T) {
 	t.Parallel()
 	p := compiled(t, small)
 	for sales, want := range map[int64]int{-50: 0, 0: 0, 99: 0, 100: 20, 999: 20, 1000: 60, 10000: 100, 1 << 62: 100} {
-		require.Equal(t, classification.Criteria{"fit": 50, "revenue": want}, p.With(classification.Criteria{"fit": 50}, &sales), sales)
+		require.Equal(t, classification.Criteria{"fit": 50, "revenue": want}, p.With(classification.Criteria{"fit": 50}, &sales, "CNY"), sales)
 	}
 	given := classification.Criteria{"revenue": 7}
-	require.Equal(t, given, p.With(given, new(int64(5000))))
-	require.Equal(t, classification.Criteria{}, p.With(nil, nil))
-	p.With(given, new(int64(1)))["fit"] = 3
+	require.Equal(t, given, p.With(given, new(int64(5000)), "CNY"))
+	require.Equal(t, classification.Criteria{}, p.With(nil, new(int64(5000)), "KRW"), "sales in another currency say nothing")
+	require.Equal(t, classification.Criteria{}, p.With(nil, nil, "CNY"))
+	p.With(given, new(int64(1)), "CNY")["fit"] = 3
 	require.Len(t, given, 1, "what was given is left alone")
 }
 

@@ -9,6 +9,7 @@ type Standing struct {
 	Class            Class // empty for a client who has none yet
 	Criteria         Criteria
 	Sales            *int64 // of the last 12 months in minor units; nil if they are not known
+	Currency         string // of the sales
 }
 
 // Move is what a candidate for the next policy would mean for a client.
@@ -44,8 +45,8 @@ func Compare(inForce, candidate *Policy, s Standing) (Move, bool) {
 
 // grade proposes a class for who has a value of every criterion, and says which are missing otherwise.
 func (p *Policy) grade(s Standing) (Proposal, []string) {
-	c := p.With(s.Criteria, s.Sales)
-	if missing := p.missing(c); len(missing) > 0 {
+	c := p.With(s.Criteria, s.Sales, s.Currency)
+	if missing := p.Missing(c); len(missing) > 0 {
 		return Proposal{}, missing
 	}
 	return p.Propose(c, s.Class), nil

@@ -19,7 +19,7 @@ func TestCompare_tells_the_move_with_both_scores_and_who_decides(t *testing.T) {
 	t.Parallel()
 	now, next := compiled(t, small), stricter(t)
 	s := classification.Standing{
-		ClientID: "cli_1", AccountManagerID: "usr_1", Class: classA, Sales: new(int64(1500)),
+		ClientID: "cli_1", AccountManagerID: "usr_1", Class: classA, Sales: new(int64(1500)), Currency: "CNY",
 		Criteria: classification.Criteria{"fit": 70, "credit": 80, "payment": 40},
 	}
 	move, told := classification.Compare(now, next, s)
@@ -53,7 +53,7 @@ func TestCompare_reports_who_cannot_be_graded_with_what_is_missing(t *testing.T)
 	require.Zero(t, move.Next)
 	require.Zero(t, move.Now, "nor by the policy in force")
 	require.Empty(t, move.Approval)
-	s.Sales = new(int64(1500))
+	s.Sales, s.Currency = new(int64(1500)), "CNY"
 	move, _ = classification.Compare(now, next, s)
 	require.Equal(t, []string{"payment"}, move.Missing)
 	require.Equal(t, classA, move.Now.Class)

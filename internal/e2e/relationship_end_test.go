@@ -74,7 +74,7 @@ func (y *year) handedOver() {
 	}
 	refused(t, from.try(t, http.MethodGet, y.of("relationship"), nil), http.StatusNotFound, "not_found")
 	get[bondView](t, to, y.of("relationship"))
-	y.told(user, "looks after you")
+	y.told(user, "From now on Emily Clarke 柯艾米 looks after you")
 	y.visit.keep("handed_over")
 }
 

@@ -253,9 +253,12 @@ func (k *clients) person(ctx context.Context, d draft, c *company, result *Resul
 	c.mu.Lock() // the rows of one client go one after another
 	defer c.mu.Unlock()
 	if !c.peopleRead {
-		type person struct{ ID, Name, Phone, Email string }
+		type person struct {
+			ID, Name, Phone, Email string
+			Left                   bool
+		}
 		err := apiclient.Each(ctx, k.api, "/clients/"+c.id+"/contacts", nil, func(p person) error {
-			c.people = append(c.people, models.Contact{ID: p.ID, Name: p.Name, Phone: p.Phone, Email: p.Email})
+			c.people = append(c.people, models.Contact{ID: p.ID, Name: p.Name, Phone: p.Phone, Email: p.Email, Left: p.Left})
 			return nil
 		})
 		if err != nil {
@@ -266,7 +269,7 @@ func (k *clients) person(ctx context.Context, d draft, c *company, result *Resul
 	body := d.payload.(*clientDraft).Contact
 	contact := models.Contact{Name: body.Name, Phone: body.Phone, Email: body.Email}
 	for _, p := range c.people {
-		if p.SamePerson(contact) {
+		if !p.Left && p.SamePerson(contact) { // who has left takes nobody's place
 			result.Number = p.ID
 			return nil
 		}

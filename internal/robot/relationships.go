@@ -184,6 +184,9 @@ func (r *Robot) classify(ctx context.Context, c *care) error {
 	if err != nil {
 		return err
 	}
+	if s, err = r.bondWith(ctx, c); err != nil || s.Proposal == nil { // confirmed by a review, or refused: nobody is asked
+		return err
+	}
 	return r.approve(ctx, c)
 }
 
@@ -237,7 +240,7 @@ func (r *Robot) approve(ctx context.Context, c *care) error {
 			return err
 		}
 	}
-	return ctx.Err()
+	return fmt.Errorf("nobody was asked to approve what %s waits for", c.of.Name)
 }
 
 // answer has whoever may answer the latest opinion.

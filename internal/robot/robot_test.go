@@ -293,7 +293,13 @@ func TestLook(t *testing.T) {
 		if r.PathValue("id") == "c0" {
 			stage, class = "prospect", "C"
 		}
-		say(w, map[string]any{"stage": stage, "class": class, "allowed_actions": []string{"classify", "plan"}})
+		mu.Lock()
+		defer mu.Unlock()
+		var proposal map[string]any
+		if waiting[r.PathValue("id")] {
+			proposal = map[string]any{"id": "grading"}
+		}
+		say(w, map[string]any{"stage": stage, "class": class, "proposal": proposal, "allowed_actions": []string{"classify", "plan"}})
 	})
 	mux.HandleFunc("GET /api/v1/policies/classification", func(w http.ResponseWriter, _ *http.Request) {
 		say(w, map[string]any{"document": map[string]any{"criteria": map[string]any{"credit": map[string]any{}}}})

@@ -190,35 +190,18 @@ func (q *query) walkApprovals(sc scope, f models.ApprovalFilter, at, id string, 
 // OpenApprovalsOf lists the open approvals in which the user has an open task, in the order of their ids: those that must be
 // told when the user has left, or rules about them have changed.
 func (s *Store) OpenApprovalsOf(ctx context.Context, userID string) ([]string, error) {
-	var ids []string
-	err := s.onConn(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, openApprovalsOf, userID)
-		if err != nil {
-			return err
-		}
-		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
-	})
-	return ids, err
+	return s.idsOf(ctx, openApprovalsOf, userID)
 }
 
-// LeaversWithTasks lists the inactive users who still have an open task of an approval or a reception: the processes were not
-// told of them, because the program died at that moment.
+// LeaversWithTasks lists the inactive users who still have an open task of an approval, a reception or a relationship, or a part
+// in a relationship: the processes were not told of them, because the program died at that moment.
 func (s *Store) LeaversWithTasks(ctx context.Context) ([]string, error) {
-	var ids []string
-	err := s.onConn(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, leaversWithTasks)
-		if err != nil {
-			return err
-		}
-		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
-	})
-	return ids, err
+	return s.idsOf(ctx, leaversWithTasks)
 }
 
-const leaversWithTasks = `SELECT u.id FROM users u WHERE NOT u.active AND EXISTS (
-	SELECT FROM tasks t WHERE t.holder = u.id AND t.state = 'open' AND t.process IN ('approval', 'reception')) ORDER BY 1`
+const leaversWithTasks = `SELECT u.id FROM users u WHERE NOT u.active AND (
+	EXISTS (SELECT FROM tasks t WHERE t.holder = u.id AND t.state = 'open' AND t.process IN ('approval', 'reception', 'relationship'))
+	OR EXISTS (SELECT FROM relationship_access v JOIN relationships r ON r.id = v.client_id WHERE v.principal = u.id AND r.stage <> 'merged')) ORDER BY 1`
 
 const openApprovalsOf = `SELECT DISTINCT approval_id FROM tasks WHERE holder = $1 AND state = 'open' AND approval_id IS NOT NULL ORDER BY 1`
 

@@ -97,5 +97,7 @@ func merge(ctx context.Context, tx *gorm.DB, duplicate, survivor models.Client, 
 			return duplicate, err
 		}
 	}
-	return duplicate, nil
+	// Who had been taken for somebody here leads on to the survivor, as clients do.
+	return duplicate, tx.Exec(`UPDATE contacts c SET merged_into_id = d.merged_into_id, version = c.version + 1, updated_at = ?
+		FROM contacts d WHERE c.merged_into_id = d.id AND d.client_id = ? AND d.merged_into_id IS NOT NULL`, at, duplicate.ID).Error
 }

@@ -44,8 +44,8 @@ const disciplineFacts = `WITH r AS MATERIALIZED (
 			SELECT max(i.at) AS at FROM interactions i WHERE i.lead_id = l.id AND i.lead_id <> '' AND i.at < $2) i
 		WHERE coalesce(l.closed_at, 'infinity'::timestamptz) >= $2 AND l.created_at < $9
 	), broken AS (
-		SELECT owner_id AS user_id, id FROM commitments
-		WHERE due_at >= $1 AND due_at < $2 AND (ended_at IS NULL OR ended_at > due_at)
+		SELECT c.owner_id AS user_id, c.id FROM commitments c JOIN r ON r.id = c.client_id
+		WHERE c.due_at >= $1 AND c.due_at < $2 AND (c.ended_at IS NULL OR c.ended_at > c.due_at)
 	) SELECT jsonb_build_object(
 		'people', (SELECT jsonb_agg(jsonb_build_object('id', id, 'name', display_name, 'created_at', created_at)) FROM users WHERE active),
 		'posts', (SELECT jsonb_agg(posts) FROM posts),
@@ -151,7 +151,7 @@ func (s *Store) DisciplineReports(ctx context.Context, p models.Page) ([]models.
 // last.
 func (s *Store) DisciplineEntries(ctx context.Context, reportID string, readers []string, p models.Page) ([]models.DisciplineEntry, string, error) {
 	q := all[models.DisciplineEntry](s.db).Where("report_id = ?", reportID)
-	if len(readers) > 0 {
+	if readers != nil {
 		q = q.Where("(id IN ? OR EXISTS (SELECT FROM jsonb_array_elements_text(line) l WHERE l IN ?))", readers, readers)
 	}
 	return list(ctx, q, p, ascending, func(e models.DisciplineEntry) string { return e.UserID })

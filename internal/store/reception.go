@@ -204,19 +204,10 @@ func (q *query) walkReceptions(principals []string, sc scope, f models.Reception
 // OpenReceptionsOf lists the receptions that are not over in which the user has a part or an open task, in the order of
 // their ids: those whose processes must be told that the user has left.
 func (s *Store) OpenReceptionsOf(ctx context.Context, userID string) ([]string, error) {
-	var ids []string
-	err := s.onConn(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, `SELECT r.id FROM receptions r WHERE r.status NOT IN ('closed', 'rejected', 'withdrawn') AND r.id IN (
+	return s.idsOf(ctx, `SELECT r.id FROM receptions r WHERE r.status NOT IN ('closed', 'rejected', 'withdrawn') AND r.id IN (
 				SELECT reception_id FROM reception_access WHERE principal = $1
 				UNION SELECT subject_id FROM tasks WHERE holder = $1 AND state = 'open' AND process = 'reception')
 			ORDER BY r.id`, userID)
-		if err != nil {
-			return err
-		}
-		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
-	})
-	return ids, err
 }
 
 // OtherReceptions lists what is known of the receptions that have asked for approval, were not refused or called off, and

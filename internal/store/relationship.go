@@ -217,7 +217,7 @@ func (s *Store) idsOf(ctx context.Context, sql string, args ...any) ([]string, e
 }
 
 const standings = `SELECT r.id AS client_id, coalesce(r.account_manager_id, '') AS account_manager_id, r.state ->> 'class' AS class,
-		r.state -> 'criteria' AS criteria, c.sales_12m AS sales
+		r.state -> 'criteria' AS criteria, c.sales_12m AS sales, c.currency
 	FROM relationships r JOIN clients c ON c.id = r.id
 	WHERE r.id > $1 AND r.stage NOT IN ('lost', 'merged') AND c.status <> 'merged' ORDER BY r.id LIMIT $2`
 

@@ -205,7 +205,7 @@ func (w *writer) relationshipAccess(old, s *models.RelationshipState) {
 }
 
 // contactMail makes the e-mails to people at the client, each address once: to one of them, or to all who are still there.
-// They are in the contact's language.
+// They are in the contact's language; who looks after them is called by name.
 func (w *writer) contactMail(o *origin, messages []models.ClientMessage) {
 	if !w.email || len(messages) == 0 {
 		return
@@ -221,7 +221,8 @@ func (w *writer) contactMail(o *origin, messages []models.ClientMessage) {
 	}
 	w.batch.Queue(`INSERT INTO deliveries (id, subject_id, step_seq, channel, contact_email, kind, data, not_before, created_at)
 		SELECT n.id || '_' || md5(lower(c.email)), $1, $2, 'email', c.email, n.kind,
-			n.data::jsonb || CASE WHEN c.locale = '' THEN '{}' ELSE jsonb_build_object('locale', c.locale) END, $3, $3
+			n.data::jsonb || CASE WHEN c.locale = '' THEN '{}' ELSE jsonb_build_object('locale', c.locale) END
+				|| coalesce((SELECT jsonb_build_object('manager', u.display_name) FROM users u WHERE u.id = n.data::jsonb ->> 'manager_id'), '{}'), $3, $3
 		FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) n(id, kind, contact, data)
 		CROSS JOIN LATERAL (SELECT DISTINCT ON (lower(k.email)) k.email, k.locale FROM contacts k
 			WHERE k.client_id = $1 AND (n.contact = '' OR k.id = n.contact) AND k.email <> '' AND NOT k.has_left AND k.merged_into_id IS NULL

@@ -99,10 +99,7 @@ func (e *Engine) Begin(ctx context.Context, workflowType, workflowID string, inp
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 	}, workflowType, input)
-	if err = callError(err, errs.Unavailable); errs.CodeOf(err) == errs.ProcessClosed {
-		return nil
-	}
-	return err
+	return callError(err, errs.Unavailable) // the client takes one that runs or has run for started
 }
 
 // Update sends a command to a running process and waits for its answer, in two steps: until the process has accepted it
