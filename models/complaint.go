@@ -7,6 +7,11 @@ import (
 	"github.com/mcrflow/mcrflow/internal/sla"
 )
 
+// BuildsIndex is where the engine's index of processes keeps which builds of workers have worked on one. The engine writes the
+// index when a process starts, and again, at a fifth of all that a start costs, when the first worker has answered whose build
+// is not named there. So a start names the build that it expects (decision 10).
+const BuildsIndex = "BuildIds"
+
 // Names of the complaint process on the wire; never renamed once released. An update's name is its action.
 const (
 	ComplaintType      = "Complaint"

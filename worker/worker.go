@@ -23,6 +23,8 @@ type Options struct {
 	CachedProcesses int
 	// MessagesPerSecond is the rate at which messages leave the product, for this worker.
 	MessagesPerSecond float64
+	// Build names the program to the engine, which keeps for each process by what builds it was worked on.
+	Build string
 	// StopTimeout is how long running steps may take to finish when the worker stops.
 	StopTimeout time.Duration
 	// OnFatalError is told when the worker cannot go on.
@@ -52,7 +54,7 @@ type Worker struct {
 func New(c client.Client, a Activities, o Options) *Worker {
 	sdkworker.SetStickyWorkflowCacheSize(o.CachedProcesses)
 	base := sdkworker.Options{
-		WorkerStopTimeout: o.StopTimeout, OnFatalError: o.OnFatalError, Interceptors: []interceptor.WorkerInterceptor{&requestLogs{}, &typedErrors{}},
+		BuildID: o.Build, WorkerStopTimeout: o.StopTimeout, OnFatalError: o.OnFatalError, Interceptors: []interceptor.WorkerInterceptor{&requestLogs{}, &typedErrors{}},
 	}
 	p := base
 	p.MaxConcurrentWorkflowTaskPollers = o.WorkflowPollers

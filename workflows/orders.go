@@ -35,7 +35,7 @@ func (p *process[S, E]) carryOut(ctx workflow.Context, orders []models.ApprovalO
 func (p *process[S, E]) start(ctx workflow.Context, kind, workflowID string, in any) error {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID: workflowID, ParentClosePolicy: enums.PARENT_CLOSE_POLICY_ABANDON,
-		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, TypedSearchAttributes: taken(ctx),
 	})
 	err := workflow.ExecuteChildWorkflow(ctx, kind, in).GetChildWorkflowExecution().Get(ctx, nil)
 	var twice *temporal.ChildWorkflowExecutionAlreadyStartedError
@@ -43,6 +43,16 @@ func (p *process[S, E]) start(ctx workflow.Context, kind, workflowID string, in 
 		return nil
 	}
 	return err
+}
+
+// taken names for a child the builds that the start of its parent named.
+func taken(ctx workflow.Context) temporal.SearchAttributes {
+	builds := temporal.NewSearchAttributeKeyKeywordList(models.BuildsIndex)
+	named, ok := workflow.GetTypedSearchAttributes(ctx).GetKeywordList(builds)
+	if !ok {
+		return temporal.SearchAttributes{}
+	}
+	return temporal.NewSearchAttributes(builds.ValueSet(named))
 }
 
 // aside does something beside the steps; the process does not end before it is done.

@@ -112,11 +112,6 @@ func begin[S, E any](ctx workflow.Context, id string, s spec[S, E], state *S, un
 	if err := workflow.SetQueryHandler(ctx, models.ComplaintStatus, func() (*S, error) { return p.state, nil }); err != nil {
 		return nil, err
 	}
-	if s.first != "" {
-		if err := wf.Handle(ctx, s.first, p.checkFirst, p.record); err != nil {
-			return nil, err
-		}
-	}
 	if s.ready != "" {
 		if err := wf.Handle(ctx, s.ready, func(workflow.Context, E) error { return p.notRolling() }, p.awaitState); err != nil {
 			return nil, err
@@ -124,6 +119,11 @@ func begin[S, E any](ctx workflow.Context, id string, s spec[S, E], state *S, un
 	}
 	for _, action := range s.actions {
 		if err := wf.Handle(ctx, action, p.checkCommand, p.command); err != nil {
+			return nil, err
+		}
+	}
+	if s.first != "" { // last: the command that came with the start begins at once, and each further registration would wake it
+		if err := wf.Handle(ctx, s.first, p.checkFirst, p.record); err != nil {
 			return nil, err
 		}
 	}

@@ -118,7 +118,7 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 	s := &server{done: make(chan error, 1)}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue)
+	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version)
 	mailer, err := mail.NewSender(p.config.SMTP)
 	if err != nil {
 		return nil, err
@@ -221,13 +221,13 @@ func (p *parts) work() (*crew, error) {
 		},
 		Inspection:   &activities.Inspection{Store: p.store, Rules: p.rules},
 		Discipline:   &activities.Discipline{Store: p.store, Rules: p.rules},
-		Relationship: &activities.Relationship{Store: p.store, Rules: p.rules, Clients: temporalx.Clients{Engine: temporalx.NewEngine(p.engine, models.RelationshipTaskQueue)}},
+		Relationship: &activities.Relationship{Store: p.store, Rules: p.rules, Clients: temporalx.Clients{Engine: temporalx.NewEngine(p.engine, models.RelationshipTaskQueue, version)}},
 		Notifications: &activities.Notifications{
 			Outbox: p.store, Mail: sender, Webhooks: webhook.NewPoster(time.Now), Texts: p.texts, PublicURL: p.config.PublicURL, Now: time.Now,
 		},
 	}, worker.Options{
 		WorkflowPollers: p.config.WorkflowPollers, CachedProcesses: p.config.CachedProcesses, MessagesPerSecond: p.config.MessagesPerSecond,
-		StopTimeout: p.config.StopTimeout, OnFatalError: func(err error) {
+		Build: version, StopTimeout: p.config.StopTimeout, OnFatalError: func(err error) {
 			select {
 			case c.done <- err:
 			default:

@@ -46,7 +46,7 @@ func (p *parts) ensureSchedules(ctx context.Context) error {
 	if err := schedules.Ensure(ctx, models.DisciplineSpec(policy, c)); err != nil {
 		return err
 	}
-	l := &leavers{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue), log: p.log}
+	l := &leavers{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version), log: p.log}
 	if err := l.catchUp(ctx); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ const unbegunAtOnce = 500
 // beginRelationships begins the processes of clients that have none yet: those that came when the engine was down, or with
 // the data of a demonstration. One that runs already is left alone.
 func (p *parts) beginRelationships(ctx context.Context) error {
-	engine, after := temporalx.NewEngine(p.engine, models.RelationshipTaskQueue), ""
+	engine, after := temporalx.NewEngine(p.engine, models.RelationshipTaskQueue, version), ""
 	for {
 		ids, err := p.store.Unbegun(ctx, after, unbegunAtOnce)
 		if err != nil || len(ids) == 0 {

@@ -113,9 +113,10 @@ func measureNames() []string {
 type bench struct {
 	options
 	*stand
-	out    io.Writer
-	begun  time.Time
-	visits int // receptions planned so far
+	out     io.Writer
+	begun   time.Time
+	visits  int  // receptions planned so far
+	clients bool // there are the clients of cases
 }
 
 // sized is the one of two sizes that the run takes.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/mcrflow/mcrflow/internal/id"
@@ -16,7 +17,11 @@ func measureRelationships(ctx context.Context, b *bench) ([]line, error) {
 	var lines []line
 	for _, n := range sizes {
 		begun := time.Now()
-		if err := b.befriend(ctx, open, n); err != nil {
+		more := make([]string, n-open)
+		for i := range more {
+			more[i] = id.Derive(id.Client, "bench relationship", strconv.Itoa(open+i))
+		}
+		if err := b.befriend(ctx, more, "SABC"); err != nil {
 			return nil, err
 		}
 		took := time.Since(begun)
@@ -37,21 +42,4 @@ func measureRelationships(ctx context.Context, b *bench) ([]line, error) {
 		open = n
 	}
 	return lines, nil
-}
-
-// befriend makes the clients from one number to another, as an import does, and waits until their processes have begun.
-func (b *bench) befriend(ctx context.Context, from, until int) error {
-	ids := make([]string, until-from)
-	for i := range ids {
-		ids[i] = id.Derive(id.Client, "bench relationship", fmt.Sprint(from+i))
-	}
-	err := b.exec(ctx, `INSERT INTO clients (id, name, industry, region, class, status, external_ref, version, created_at, updated_at)
-		SELECT id, 'Relation ' || id, 'logistics', 'EMEA', substr('SABC', 1 + n::int % 4, 1), 'active', '', 1, now(), now()
-		FROM unnest($1::text[]) WITH ORDINALITY c(id, n)`, ids)
-	if err != nil {
-		return err
-	}
-	return each(ctx, b.concurrency, len(ids), func(ctx context.Context, i int64) error {
-		return b.api.get(ctx, "manager1", "/clients/"+ids[i]+"/relationship", nil)
-	})
 }

@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -106,6 +108,22 @@ func TestAHappyComplaintCostsTheEngineLittle(t *testing.T) {
 	require.LessOrEqual(t, actions(h), 20)
 	m.refused(first, "reopen", M{"reason": "Again."}, http.StatusConflict, "process_closed")
 	m.keep("happy")
+}
+
+// Else the engine would write its index of processes a second time (decision 10).
+func TestAStartNamesTheBuildThatTakesIt(t *testing.T) {
+	t.Parallel()
+	s := shared
+	r := s.ask(t)
+	for _, workflowID := range []string{models.ComplaintWorkflowID(r.ID), models.ApprovalWorkflowID(r.id)} {
+		h := s.history(t, workflowID)
+		var named []string
+		indexed := h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetSearchAttributes().GetIndexedFields()
+		require.NoError(t, converter.GetDefaultDataConverter().FromPayload(indexed[models.BuildsIndex], &named))
+		taken := slices.IndexFunc(h.Events, func(e *history.HistoryEvent) bool { return e.EventType == enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED })
+		build := h.Events[taken].GetWorkflowTaskCompletedEventAttributes().GetWorkerVersion().GetBuildId()
+		require.Equal(t, []string{"unversioned", "unversioned:" + build}, named, workflowID)
+	}
 }
 
 func TestTheEngineKeepsNoClearText(t *testing.T) {

@@ -209,13 +209,14 @@ const openApprovalsOf = `SELECT DISTINCT approval_id FROM tasks WHERE holder = $
 // Org, they may be one second old, except for what this process itself has changed, and are shared: read them only.
 func (s *Store) DeputyRules(ctx context.Context, at time.Time) ([]models.Deputy, error) {
 	kept := s.cache.deputies.Load()
-	if kept == nil || kept.generation != s.cache.generation.Load() || s.now().Sub(kept.loaded) >= freshness || at.Before(kept.since) {
+	if !kept.fresh(s.now(), s.cache.generation.Load()) || at.Before(kept.answer.since) {
 		return s.FreshDeputyRules(ctx, at)
 	}
-	if !slices.ContainsFunc(kept.rules, func(d models.Deputy) bool { return !d.Until.After(at) }) {
-		return kept.rules, nil
+	rules := kept.answer.rules
+	if !slices.ContainsFunc(rules, func(d models.Deputy) bool { return !d.Until.After(at) }) {
+		return rules, nil
 	}
-	return slices.DeleteFunc(slices.Clone(kept.rules), func(d models.Deputy) bool { return !d.Until.After(at) }), nil
+	return slices.DeleteFunc(slices.Clone(rules), func(d models.Deputy) bool { return !d.Until.After(at) }), nil
 }
 
 // FreshDeputyRules is DeputyRules as they stand, for who was told that they have changed.
@@ -225,6 +226,6 @@ func (s *Store) FreshDeputyRules(ctx context.Context, at time.Time) ([]models.De
 	if err != nil {
 		return nil, mapped(err)
 	}
-	s.cache.deputies.Store(&cachedDeputies{rules: rules, since: at, loaded: now, generation: generation})
+	s.cache.deputies.Store(&cached[deputiesSince]{deputiesSince{rules, at}, now, generation})
 	return rules, nil
 }

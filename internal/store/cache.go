@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +22,9 @@ const cachedPrincipals = 4096
 type cache struct {
 	generation atomic.Int64 // counts the changes
 	principals *lru.Cache[[32]byte, cachedPrincipal]
-	org        atomic.Pointer[cachedOrg]
-	deputies   atomic.Pointer[cachedDeputies]
+	org        atomic.Pointer[cached[*models.Org]]
+	inForce    sync.Map // "policy <kind>" or "calendar <id>" → *cached of the version in force
+	deputies   atomic.Pointer[cached[deputiesSince]]
 }
 
 type cachedPrincipal struct {
@@ -31,18 +33,21 @@ type cachedPrincipal struct {
 	expires *time.Time
 }
 
-type cachedOrg struct {
-	*models.Org
+// cached is an answer, and when it was true.
+type cached[T any] struct {
+	answer     T
 	loaded     time.Time
 	generation int64
 }
 
-// cachedDeputies are the rules for deputies that were not over at an instant.
-type cachedDeputies struct {
-	rules      []models.Deputy
-	since      time.Time
-	loaded     time.Time
-	generation int64
+func (c *cached[T]) fresh(now time.Time, generation int64) bool {
+	return c != nil && c.generation == generation && now.Sub(c.loaded) < freshness
+}
+
+// deputiesSince are the rules for deputies that were not over at an instant.
+type deputiesSince struct {
+	rules []models.Deputy
+	since time.Time
 }
 
 func (c *cache) principal(hash [32]byte, now time.Time) (models.Principal, bool) {
@@ -61,18 +66,33 @@ func (c *cache) keep(hash [32]byte, generation int64, p cachedPrincipal) {
 	}
 }
 
-// forget empties the cache: call it after each change of users, teams, deputies and tokens, once it is committed.
+// forget empties the cache: call it after each change of users, teams, deputies, tokens, policies and calendars, once it is committed.
 func (s *Store) forget() {
 	s.cache.generation.Add(1)
 	s.cache.principals.Purge()
+}
+
+// inForce returns the version in force, read by latest. It may be one second old, except for what this process itself has
+// published, and is shared: read it, never write to it.
+func inForce[T any](s *Store, what string, latest func() (T, error)) (T, error) {
+	now, generation := s.now(), s.cache.generation.Load()
+	kept, _ := s.cache.inForce.Load(what)
+	if v, _ := kept.(*cached[T]); v.fresh(now, generation) {
+		return v.answer, nil
+	}
+	v, err := latest()
+	if err == nil {
+		s.cache.inForce.Store(what, &cached[T]{v, now, generation})
+	}
+	return v, err
 }
 
 // Org returns who stands where, inactive users included. It may be one second old, except for what this process itself
 // has changed, and is shared: read it, never write to it.
 func (s *Store) Org(ctx context.Context) (*models.Org, error) {
 	now, generation := s.now(), s.cache.generation.Load()
-	if o := s.cache.org.Load(); o != nil && o.generation == generation && now.Sub(o.loaded) < freshness {
-		return o.Org, nil
+	if o := s.cache.org.Load(); o.fresh(now, generation) {
+		return o.answer, nil
 	}
 	return s.FreshOrg(ctx)
 }
@@ -84,7 +104,7 @@ func (s *Store) FreshOrg(ctx context.Context) (*models.Org, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cache.org.Store(&cachedOrg{Org: org, loaded: now, generation: generation})
+	s.cache.org.Store(&cached[*models.Org]{org, now, generation})
 	return org, nil
 }
 

@@ -11,9 +11,11 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// LatestPolicy returns the version in force; not_found when none was published.
+// LatestPolicy returns the version in force; not_found when none was published. It is shared: nobody may change its body.
 func (s *Store) LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error) {
-	return latest(ctx, gorm.G[models.PolicyVersion](s.db).Where("kind = ?", kind))
+	return inForce(s, "policy "+kind, func() (models.PolicyVersion, error) {
+		return latest(ctx, gorm.G[models.PolicyVersion](s.db).Where("kind = ?", kind))
+	})
 }
 
 // Policy returns one version; not_found when there is none.
@@ -51,12 +53,15 @@ func (s *Store) PublishPolicy(ctx context.Context, v models.PolicyVersion) (mode
 	if err != nil {
 		return models.PolicyVersion{}, err
 	}
+	s.forget()
 	return v, nil
 }
 
-// LatestCalendar returns the version in force; not_found when none was published.
+// LatestCalendar returns the version in force; not_found when none was published. It is shared: nobody may change its body.
 func (s *Store) LatestCalendar(ctx context.Context, id string) (models.CalendarVersion, error) {
-	return latest(ctx, gorm.G[models.CalendarVersion](s.db).Where("id = ?", id))
+	return inForce(s, "calendar "+id, func() (models.CalendarVersion, error) {
+		return latest(ctx, gorm.G[models.CalendarVersion](s.db).Where("id = ?", id))
+	})
 }
 
 // Calendar returns one version; not_found when there is none.
@@ -94,6 +99,7 @@ func (s *Store) PublishCalendar(ctx context.Context, v models.CalendarVersion) (
 	if err != nil {
 		return models.CalendarVersion{}, err
 	}
+	s.forget()
 	return v, nil
 }
 

@@ -72,6 +72,7 @@ func (s *Store) PublishPolicyShadow(ctx context.Context, id string, force bool, 
 	if err != nil {
 		return models.PolicyVersion{}, err
 	}
+	s.forget()
 	return v, nil
 }
 

@@ -61,21 +61,29 @@ func Dial(o Options) (client.Client, error) {
 type Engine struct {
 	client    client.Client
 	taskQueue string
+	taken     temporal.SearchAttributes
 }
 
-// NewEngine returns an Engine whose processes run on the task queue.
-func NewEngine(c client.Client, taskQueue string) *Engine {
-	return &Engine{client: c, taskQueue: taskQueue}
+// NewEngine returns an Engine whose processes run on the task queue, where workers of the build take them.
+func NewEngine(c client.Client, taskQueue, build string) *Engine {
+	builds := temporal.NewSearchAttributeKeyKeywordList(models.BuildsIndex)
+	return &Engine{client: c, taskQueue: taskQueue, taken: temporal.NewSearchAttributes(builds.ValueSet([]string{"unversioned", "unversioned:" + build}))}
+}
+
+// start is how every process is started: one for its id, ever.
+func (e *Engine) start(workflowID string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID: workflowID, TaskQueue: e.taskQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		TypedSearchAttributes:    e.taken,
+	}
 }
 
 // Start starts the process with its first command, or finds it running, and waits for the command's answer. The same
 // update id gets the same answer, also when the process was started before.
 func (e *Engine) Start(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd, out any) error {
-	start := e.client.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
-		ID: workflowID, TaskQueue: e.taskQueue,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-	}, workflowType, input)
+	start := e.client.NewWithStartWorkflowOperation(e.start(workflowID), workflowType, input)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	handle, err := e.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
@@ -94,11 +102,7 @@ func (e *Engine) Start(ctx context.Context, workflowType, workflowID string, inp
 func (e *Engine) Begin(ctx context.Context, workflowType, workflowID string, input any) error {
 	ctx, cancel := context.WithTimeout(ctx, acceptWithin)
 	defer cancel()
-	_, err := e.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: workflowID, TaskQueue: e.taskQueue,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-	}, workflowType, input)
+	_, err := e.client.ExecuteWorkflow(ctx, e.start(workflowID), workflowType, input)
 	return callError(err, errs.Unavailable) // the client takes one that runs or has run for started
 }
 
@@ -130,9 +134,7 @@ func (e *Engine) Signal(ctx context.Context, workflowID, name string, arg any) e
 func (e *Engine) SignalWithStart(ctx context.Context, workflowID, workflowType string, input any, name string, arg any) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	_, err := e.client.SignalWithStartWorkflow(ctx, workflowID, name, arg, client.StartWorkflowOptions{
-		ID: workflowID, TaskQueue: e.taskQueue, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-	}, workflowType, input)
+	_, err := e.client.SignalWithStartWorkflow(ctx, workflowID, name, arg, e.start(workflowID), workflowType, input)
 	return callError(err, errs.Unavailable)
 }
 
