@@ -108,11 +108,12 @@ func (h *cases) recorded(c *gin.Context, caseID string) (newCaseView, error) {
 	recent = slices.DeleteFunc(recent, func(other models.CaseHead) bool { return other.ID == caseID }) // of an earlier attempt
 
 	event := caseEvent(c, models.ActionRecord, req.command(client))
+	var reply models.CaseReply
 	if err := h.engine.Start(ctx, models.ComplaintType, models.ComplaintWorkflowID(caseID), models.ComplaintInput{CaseID: caseID},
-		string(models.ActionRecord), updateID(c, models.ActionRecord), event, new(models.CaseReply)); err != nil {
+		string(models.ActionRecord), updateID(c, models.ActionRecord), event, &reply); err != nil {
 		return newCaseView{}, err
 	}
-	view, err := h.outcome(c, caseID)
+	view, err := h.outcome(c, caseID, reply.Seq)
 	return newCaseView{view, duplicateViews(models.PossibleDuplicates(req.Subject, recent))}, err
 }
 
@@ -224,9 +225,9 @@ func (h *cases) visible(c *gin.Context) (models.CaseRow, error) {
 // command itself may have ended the caller's part in the case, as declining does.
 var reader = models.Actor{Person: models.Person{ID: models.System, Roles: []models.Role{models.RoleAuditor}}}
 
-// outcome reads a case after the caller's command was applied.
-func (h *cases) outcome(c *gin.Context, caseID string) (caseView, error) {
-	row, err := h.store.Case(c.Request.Context(), reader, caseID)
+// outcome reads a case after the caller's command was applied as the step.
+func (h *cases) outcome(c *gin.Context, caseID string, seq int64) (caseView, error) {
+	row, err := h.store.CaseAfter(c.Request.Context(), caseID, seq)
 	if err != nil {
 		return caseView{}, unread(err)
 	}

@@ -200,6 +200,10 @@ func (s *scriptedCases) Case(_ context.Context, actor models.Actor, caseID strin
 	return row, s.unreadable
 }
 
+func (s *scriptedCases) CaseAfter(ctx context.Context, caseID string, _ int64) (models.CaseRow, error) {
+	return s.Case(ctx, models.Actor{Person: models.Person{Roles: []models.Role{models.RoleAuditor}}}, caseID)
+}
+
 func (s *scriptedCases) Cases(_ context.Context, _ models.Actor, f models.CaseFilter, _ models.Page) ([]models.CaseRow, string, error) {
 	s.caseFilter = f
 	return []models.CaseRow{s.rows[caseA]}, "more", nil

@@ -106,20 +106,23 @@ func (h *cases) acted(c *gin.Context, command caseCommand) (caseView, error) {
 	if err != nil {
 		return caseView{}, h.reason(c, caseID, err)
 	}
-	if err := h.update(c, caseID, command.action, data); err != nil {
+	seq, err := h.update(c, caseID, command.action, data)
+	if err != nil {
 		return caseView{}, err
 	}
-	return h.outcome(c, caseID)
+	return h.outcome(c, caseID, seq)
 }
 
-// update sends a command to the process of a case. A process that is not running any more has ended with the case.
-func (h *cases) update(c *gin.Context, caseID string, action models.CaseAction, data any) error {
+// update sends a command to the process of a case, and returns the step that it has become. A process that is not running any
+// more has ended with the case.
+func (h *cases) update(c *gin.Context, caseID string, action models.CaseAction, data any) (int64, error) {
+	var reply models.CaseReply
 	err := h.engine.Update(c.Request.Context(), models.ComplaintWorkflowID(caseID), string(action), updateID(c, action),
-		caseEvent(c, action, data), new(models.CaseReply))
+		caseEvent(c, action, data), &reply)
 	if err == nil {
-		return nil
+		return reply.Seq, nil
 	}
-	return h.reason(c, caseID, err)
+	return 0, h.reason(c, caseID, err)
 }
 
 // reason is what the caller is told of a command that was not taken: not_found where they may not know of the case.

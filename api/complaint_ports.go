@@ -11,6 +11,8 @@ import (
 // they may not know of is not_found.
 type Cases interface {
 	Case(ctx context.Context, actor models.Actor, id string) (models.CaseRow, error)
+	// CaseAfter returns a case as of the step or later, whoever asks. It is shared: nobody may change it.
+	CaseAfter(ctx context.Context, id string, seq int64) (models.CaseRow, error)
 	Cases(ctx context.Context, actor models.Actor, f models.CaseFilter, p models.Page) ([]models.CaseRow, string, error)
 	// Timeline lists the events after a sequence number, in order.
 	Timeline(ctx context.Context, caseID string, after int64, limit int) ([]models.TimelineEvent, error)

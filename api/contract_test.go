@@ -172,6 +172,10 @@ func (c everyCase) Case(context.Context, models.Actor, string) (models.CaseRow, 
 	return c.row, nil
 }
 
+func (c everyCase) CaseAfter(context.Context, string, int64) (models.CaseRow, error) {
+	return c.row, nil
+}
+
 func (everyCase) Timeline(context.Context, string, int64, int) ([]models.TimelineEvent, error) {
 	return nil, nil
 }

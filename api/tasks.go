@@ -195,7 +195,7 @@ func (h *tasks) claimed(c *gin.Context) (models.TaskRow, error) {
 	if task.Kind != models.TaskAccept || task.TeamID == "" || task.State != models.TaskOpen {
 		return task, errs.New(taskNotClaimable, "task_not_claimable", "kind", task.Kind, "state", string(task.State))
 	}
-	if err := h.cases.update(c, task.SubjectID, models.ActionAccept, nil); err != nil {
+	if _, err := h.cases.update(c, task.SubjectID, models.ActionAccept, nil); err != nil {
 		return task, err
 	}
 	done, err := h.cases.store.Task(ctx, actor, task.ID)

@@ -298,6 +298,10 @@ func (noCases) Case(context.Context, models.Actor, string) (models.CaseRow, erro
 	return models.CaseRow{}, none()
 }
 
+func (noCases) CaseAfter(context.Context, string, int64) (models.CaseRow, error) {
+	return models.CaseRow{}, none()
+}
+
 func (noCases) RecentOfClient(context.Context, string, time.Time, int) ([]models.CaseHead, error) {
 	return nil, nil
 }

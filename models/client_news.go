@@ -1,10 +1,9 @@
 package models
 
 import (
-	"slices"
+	"time"
 
 	"github.com/mcrflow/mcrflow/internal/health"
-	"github.com/mcrflow/mcrflow/internal/sla"
 	"github.com/mcrflow/mcrflow/internal/survey"
 )
 
@@ -19,19 +18,18 @@ func news(clientID string, seq int64, facts ...ClientFact) *ClientNews {
 	return &ClientNews{ClientID: clientID, Seq: seq, Facts: facts}
 }
 
-// tellClient tells the client's relationship how the case was handled: when the first of its promises is broken, and when it
-// is closed. To say nothing at its record keeps the first step of a case cheap.
+// tellClient tells the client's relationship how the case was handled: when it is closed, and of the first broken promise with
+// the next action of a person. To say nothing at its record keeps the first step of a case cheap, and to say nothing at the
+// breach itself keeps a wave of breaches from being followed by one of relationships, in which the next ones would be late.
 func (t *step) tellClient(old *CaseState) {
 	s := t.s
-	broken := func(s *CaseState) bool {
-		return s != nil && slices.ContainsFunc(s.Promises, func(p sla.Promise) bool { return p.State == sla.Breached })
-	}
 	closed := s.Status == CaseClosed && s.Merge == nil && (old == nil || old.Status != CaseClosed)
 	var facts []ClientFact
-	switch {
-	case broken(s) && !broken(old):
-		facts = append(facts, ClientFact{ID: s.ID, Kind: health.CaseBreached, At: t.at})
-	case closed && !broken(s):
+	switch broken := firstBreach(s); {
+	case broken != nil && !s.BreachTold && (closed || t.actor != System):
+		s.BreachTold = true
+		facts = append(facts, ClientFact{ID: s.ID, Kind: health.CaseBreached, At: *broken})
+	case broken == nil && closed:
 		facts = append(facts, ClientFact{ID: s.ID, Kind: health.CaseInTime, At: t.at})
 	}
 	if closed && s.Type == TypeComplaint {
@@ -40,6 +38,17 @@ func (t *step) tellClient(old *CaseState) {
 	if n := news(s.ClientID, s.Seq, facts...); n != nil {
 		s.News = n
 	}
+}
+
+// firstBreach is when the first of the case's promises was broken; nil: none was.
+func firstBreach(s *CaseState) *time.Time {
+	var first *time.Time
+	for _, p := range s.Promises {
+		if p.BreachedAt != nil && (first == nil || p.BreachedAt.Before(*first)) {
+			first = p.BreachedAt
+		}
+	}
+	return first
 }
 
 // tellClient tells the client's relationship what somebody there has answered.

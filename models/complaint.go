@@ -209,8 +209,9 @@ type CaseState struct {
 	Merge     *Merge      `json:"merge,omitempty"`
 	Inherited []Inherited `json:"inherited,omitempty"`
 
-	Orders []ApprovalOrder `json:"orders,omitempty"` // of approvals that have not answered
-	News   *ClientNews     `json:"news,omitempty"`   // what the client's relationship must learn last, told even if a worker dies after the step
+	Orders     []ApprovalOrder `json:"orders,omitempty"`      // of approvals that have not answered
+	BreachTold bool            `json:"breach_told,omitempty"` // the client's relationship was told of a broken promise
+	News       *ClientNews     `json:"news,omitempty"`        // what the client's relationship must learn last, told even if a worker dies after the step
 
 	Seq      int64      `json:"seq"`       // steps so far
 	EventSeq int64      `json:"event_seq"` // timeline events so far

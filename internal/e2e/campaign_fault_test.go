@@ -49,6 +49,7 @@ func TestCampaigns(t *testing.T) {
 	t.Run("account for every recipient whatever dies", func(t *testing.T) { s.campaignInAStorm(t, rng, server) })
 	t.Run("survive a pause, a new rate, a restart and a resume", func(t *testing.T) { s.campaignOperated(t, server) })
 	t.Run("close the loop", func(t *testing.T) { s.campaignClosesTheLoop(t, server) })
+	t.Run("ask the visitor of a reception", func(t *testing.T) { s.receptionAsksItsVisitor(t, server) })
 	s.verify(t)
 }
 

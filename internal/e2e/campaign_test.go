@@ -106,6 +106,35 @@ func (s *stack) campaignClosesTheLoop(t *testing.T, server *testkit.SMTPServer) 
 	s.keepLoop(t, manager, campaignID, status.Recent[0].WorkflowID, clientID, matter)
 }
 
+// receptionAsksItsVisitor lets a visit end, and follows the question to its visitor until the reception knows the answer.
+func (s *stack) receptionAsksItsVisitor(t *testing.T, server *testkit.SMTPServer) {
+	s.askAtOnce(t, s.as(t, "manager1"))
+	mark, address := len(server.Taken()), "calmvisitor@example.com"
+	v := s.visit(t, M{"visitors": []M{{"name": "Han Xu", "organisation": "Beichen", "identity": "manager", "email": address}}})
+	v.do("am1", "submit", nil)
+	v.decide("manager1", "approve", M{})
+	v.decide("clerk1", "approve", M{})
+	var items []string
+	for _, item := range v.await("approved").Checklist {
+		items = append(items, item.Name)
+	}
+	v.do("clerk1", "prepare", M{"items": items})
+	v.do("clerk1", "start", nil)
+	v.do("clerk1", "complete", nil)
+
+	token := linkTo(t, server, address, mark)
+	a, err := call(s.url, "", http.MethodPost, "/api/v1/responses/"+token, M{"answers": M{
+		"satisfaction": M{"score": 4}, "expected": M{"score": 3}, "perceived": M{"score": 5},
+	}})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	until(t, func() bool {
+		said := all[event](t, s.as(t, "am1"), "/receptions/"+v.ID+"/timeline")
+		return said[len(said)-1].Type == "feedback"
+	}, func() string { return "the answer in the reception's timeline" })
+	require.InDelta(t, 4, *v.view().Score, 0)
+}
+
 // askAtOnce publishes a campaign policy that asks after every event at any hour, a second later.
 func (s *stack) askAtOnce(t *testing.T, by person) {
 	t.Helper()

@@ -33,7 +33,8 @@ type receptionView struct {
 	Claims []struct {
 		State string `json:"state"`
 	} `json:"claims"`
-	Changes []M `json:"changes"`
+	Score   *float64 `json:"score"`
+	Changes []M      `json:"changes"`
 }
 
 // visit is one reception that am1 plans.

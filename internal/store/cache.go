@@ -23,6 +23,7 @@ type cache struct {
 	generation atomic.Int64 // counts the changes
 	principals *lru.Cache[[32]byte, cachedPrincipal]
 	org        atomic.Pointer[cached[*models.Org]]
+	cases      caseCache
 	inForce    sync.Map // "policy <kind>" or "calendar <id>" → *cached of the version in force
 	deputies   atomic.Pointer[cached[deputiesSince]]
 }

@@ -35,7 +35,12 @@ type desk struct {
 
 func newDesk(t testing.TB, o store.Options) *desk {
 	t.Helper()
-	d := &desk{Store: testkit.StoreWith(t, o), now: start}
+	return deskIn(t, testkit.StoreWith(t, o))
+}
+
+func deskIn(t testing.TB, s *store.Store) *desk {
+	t.Helper()
+	d := &desk{Store: s, now: start}
 	var err error
 	d.client, err = d.CreateClient(t.Context(), aClient("华东银行"))
 	require.NoError(t, err)

@@ -33,6 +33,9 @@ func (s *Store) AdvanceCase(ctx context.Context, caseID string, believed *models
 	if isMisbelief(err) {
 		return s.AdvanceCases(ctx, []string{caseID}, known, decide)
 	}
+	if err == nil {
+		s.cache.cases.follow(&steps[0])
+	}
 	return models.CasesAdvanced{Mail: w.mail}, err
 }
 

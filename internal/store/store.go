@@ -88,6 +88,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if s.cache.principals, err = lru.New[[32]byte, cachedPrincipal](cachedPrincipals); err != nil {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
+	if s.cache.cases, err = newCaseCache(); err != nil {
+		return nil, fmt.Errorf("make cache: %w", err)
+	}
 	if s.strangers, err = lru.New[string, attempts](cachedPrincipals); err != nil {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
