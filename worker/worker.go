@@ -54,7 +54,9 @@ type Worker struct {
 func New(c client.Client, a Activities, o Options) *Worker {
 	sdkworker.SetStickyWorkflowCacheSize(o.CachedProcesses)
 	base := sdkworker.Options{
-		BuildID: o.Build, WorkerStopTimeout: o.StopTimeout, OnFatalError: o.OnFatalError, Interceptors: []interceptor.WorkerInterceptor{&requestLogs{}, &typedErrors{}},
+		//lint:ignore SA1019 its successor makes workers versioned, which pins processes of years to one build
+		BuildID:           o.Build,
+		WorkerStopTimeout: o.StopTimeout, OnFatalError: o.OnFatalError, Interceptors: []interceptor.WorkerInterceptor{&requestLogs{}, &typedErrors{}},
 	}
 	p := base
 	p.MaxConcurrentWorkflowTaskPollers = o.WorkflowPollers

@@ -121,6 +121,7 @@ func TestAStartNamesTheBuildThatTakesIt(t *testing.T) {
 		indexed := h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetSearchAttributes().GetIndexedFields()
 		require.NoError(t, converter.GetDefaultDataConverter().FromPayload(indexed[models.BuildsIndex], &named))
 		taken := slices.IndexFunc(h.Events, func(e *history.HistoryEvent) bool { return e.EventType == enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED })
+		//lint:ignore SA1019 this is what the engine compares the index with
 		build := h.Events[taken].GetWorkflowTaskCompletedEventAttributes().GetWorkerVersion().GetBuildId()
 		require.Equal(t, []string{"unversioned", "unversioned:" + build}, named, workflowID)
 	}
