@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +23,6 @@ type cache struct {
 	principals *lru.Cache[[32]byte, cachedPrincipal]
 	org        atomic.Pointer[cached[*models.Org]]
 	cases      caseCache
-	inForce    sync.Map // "policy <kind>" or "calendar <id>" → *cached of the version in force
 	deputies   atomic.Pointer[cached[deputiesSince]]
 }
 
@@ -67,25 +65,10 @@ func (c *cache) keep(hash [32]byte, generation int64, p cachedPrincipal) {
 	}
 }
 
-// forget empties the cache: call it after each change of users, teams, deputies, tokens, policies and calendars, once it is committed.
+// forget empties the cache: call it after each change of users, teams, deputies and tokens, once it is committed.
 func (s *Store) forget() {
 	s.cache.generation.Add(1)
 	s.cache.principals.Purge()
-}
-
-// inForce returns the version in force, read by latest. It may be one second old, except for what this process itself has
-// published, and is shared: read it, never write to it.
-func inForce[T any](s *Store, what string, latest func() (T, error)) (T, error) {
-	now, generation := s.now(), s.cache.generation.Load()
-	kept, _ := s.cache.inForce.Load(what)
-	if v, _ := kept.(*cached[T]); v.fresh(now, generation) {
-		return v.answer, nil
-	}
-	v, err := latest()
-	if err == nil {
-		s.cache.inForce.Store(what, &cached[T]{v, now, generation})
-	}
-	return v, err
 }
 
 // Org returns who stands where, inactive users included. It may be one second old, except for what this process itself

@@ -11,11 +11,9 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// LatestPolicy returns the version in force; not_found when none was published. It is shared: nobody may change its body.
+// LatestPolicy returns the version in force; not_found when none was published.
 func (s *Store) LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error) {
-	return inForce(s, "policy "+kind, func() (models.PolicyVersion, error) {
-		return latest(ctx, gorm.G[models.PolicyVersion](s.db).Where("kind = ?", kind))
-	})
+	return latest(ctx, gorm.G[models.PolicyVersion](s.db).Where("kind = ?", kind))
 }
 
 // Policy returns one version; not_found when there is none.
@@ -53,15 +51,12 @@ func (s *Store) PublishPolicy(ctx context.Context, v models.PolicyVersion) (mode
 	if err != nil {
 		return models.PolicyVersion{}, err
 	}
-	s.forget()
 	return v, nil
 }
 
-// LatestCalendar returns the version in force; not_found when none was published. It is shared: nobody may change its body.
+// LatestCalendar returns the version in force; not_found when none was published.
 func (s *Store) LatestCalendar(ctx context.Context, id string) (models.CalendarVersion, error) {
-	return inForce(s, "calendar "+id, func() (models.CalendarVersion, error) {
-		return latest(ctx, gorm.G[models.CalendarVersion](s.db).Where("id = ?", id))
-	})
+	return latest(ctx, gorm.G[models.CalendarVersion](s.db).Where("id = ?", id))
 }
 
 // Calendar returns one version; not_found when there is none.
@@ -99,7 +94,6 @@ func (s *Store) PublishCalendar(ctx context.Context, v models.CalendarVersion) (
 	if err != nil {
 		return models.CalendarVersion{}, err
 	}
-	s.forget()
 	return v, nil
 }
 

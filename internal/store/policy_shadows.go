@@ -72,7 +72,6 @@ func (s *Store) PublishPolicyShadow(ctx context.Context, id string, force bool, 
 	if err != nil {
 		return models.PolicyVersion{}, err
 	}
-	s.forget()
 	return v, nil
 }
 
