@@ -256,6 +256,21 @@ func TestAClientIsLostAndRegained(t *testing.T) {
 	b.refused(amy, "/clients/acme/lose", `{"reason":"x"}`, http.StatusNotFound, "not_found")
 }
 
+// The process takes over what the row says: whoever may only keep clients' data must not move one by it.
+func TestAClientIsTakenFromItsAccountManagerByNobodyElse(t *testing.T) {
+	t.Parallel()
+	b := newRelationshipBench(t)
+	for _, body := range []string{`{"account_manager_id":"` + hal + `"}`, `{"account_manager_id":null}`, `{"status":"lost"}`} {
+		problem(t, b.call(hal, "PATCH", firm, body), http.StatusForbidden, "forbidden")
+	}
+	require.Equal(t, amy, *b.clients.byID[acme].AccountManagerID)
+	object(t, b.call(hal, "PATCH", firm, `{"region":"north","account_manager_id":"`+amy+`"}`), http.StatusOK)
+	object(t, b.call(amy, "PATCH", firm, `{"account_manager_id":"`+hal+`"}`), http.StatusOK)
+	require.Equal(t, hal, *b.clients.byID[acme].AccountManagerID, "their own they may give away")
+	object(t, b.call(mia, "PATCH", firm, `{"account_manager_id":null}`), http.StatusOK)
+	object(t, b.call(hal, "PATCH", firm, `{"account_manager_id":"`+hal+`"}`), http.StatusOK)
+}
+
 func TestMasterDataReachTheProcessOfTheClient(t *testing.T) {
 	t.Parallel()
 	b := newRelationshipBench(t)

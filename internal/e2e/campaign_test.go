@@ -111,16 +111,7 @@ func (s *stack) receptionAsksItsVisitor(t *testing.T, server *testkit.SMTPServer
 	s.askAtOnce(t, s.as(t, "manager1"))
 	mark, address := len(server.Taken()), "calmvisitor@example.com"
 	v := s.visit(t, M{"visitors": []M{{"name": "Han Xu", "organisation": "Beichen", "identity": "manager", "email": address}}})
-	v.do("am1", "submit", nil)
-	v.decide("manager1", "approve", M{})
-	v.decide("clerk1", "approve", M{})
-	var items []string
-	for _, item := range v.await("approved").Checklist {
-		items = append(items, item.Name)
-	}
-	v.do("clerk1", "prepare", M{"items": items})
-	v.do("clerk1", "start", nil)
-	v.do("clerk1", "complete", nil)
+	v.takesPlace()
 
 	token := linkTo(t, server, address, mark)
 	a, err := call(s.url, "", http.MethodPost, "/api/v1/responses/"+token, M{"answers": M{

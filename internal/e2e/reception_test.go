@@ -120,6 +120,21 @@ func (s *stack) decide(t testing.TB, by, subjectID, verb string, body M) {
 	require.Equal(t, http.StatusOK, a.status, "%s %s: %s", by, verb, a.body)
 }
 
+// takesPlace leads a draft through approval and preparation until the visit is over.
+func (v *visit) takesPlace() {
+	v.t.Helper()
+	v.do("am1", "submit", nil)
+	v.decide("manager1", "approve", M{})
+	v.decide("clerk1", "approve", M{})
+	var items []string
+	for _, item := range v.await("approved").Checklist {
+		items = append(items, item.Name)
+	}
+	v.do("clerk1", "prepare", M{"items": items})
+	v.do("clerk1", "start", nil)
+	v.do("clerk1", "complete", nil)
+}
+
 func (v *visit) await(state string) receptionView {
 	v.t.Helper()
 	until(v.t, func() bool { return v.view().State == state }, func() string { return fmt.Sprintf("%s, it is %s", state, v.view().State) })

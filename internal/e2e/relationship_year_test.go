@@ -166,16 +166,7 @@ func (y *year) visited() {
 	v := &visit{t, y.s, receptionID, y.s.plan(t, M{"client_id": y.ID})}
 	require.Equal(t, "draft", v.view().State)
 	v.do("am1", "revise", v.plan)
-	v.do("am1", "submit", nil)
-	v.decide("manager1", "approve", M{})
-	v.decide("clerk1", "approve", M{})
-	var items []string
-	for _, item := range v.await("approved").Checklist {
-		items = append(items, item.Name)
-	}
-	v.do("clerk1", "prepare", M{"items": items})
-	v.do("clerk1", "start", nil)
-	v.do("clerk1", "complete", nil)
+	v.takesPlace()
 	y.visit = v
 	y.shows("reception_completed")
 	require.Equal(t, "reception", y.await("interaction", nil).Data["kind"], "a visit is a contact")

@@ -338,6 +338,12 @@ func TestRelationships_of_a_leaver_and_what_can_be_handed_over_are_found(t *test
 	require.NoError(t, err)
 	require.Empty(t, clients)
 
+	require.NoError(t, b.DB().Exec("UPDATE users SET active = false WHERE id IN ?", []string{b.two.ID, b.away.ID}).Error)
+	leavers, err := b.LeaversWithTasks(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{b.two.ID}, leavers, "whose process was not told")
+	require.NoError(t, b.DB().Exec("UPDATE users SET active = true WHERE id = ?", b.two.ID).Error)
+
 	mine, theirs := b.apply(t, b.record(b.one)), b.apply(t, b.record(b.two))
 	over := b.apply(t, b.record(b.one))
 	b.apply(t, shut(next(over, b.tick(), "closed")))
