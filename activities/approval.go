@@ -45,7 +45,7 @@ type Approval struct {
 func (a *Approval) AdvanceApproval(ctx context.Context, in models.AdvanceApproval) (models.ApprovalAdvanced, error) {
 	if in.Event.Verb == models.ApprovalAdopt {
 		s, err := a.Store.ApprovalState(ctx, in.ApprovalID)
-		return models.ApprovalAdvanced{State: s, Behind: true, Mail: true}, err
+		return models.ApprovalAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}, err
 	}
 	read := a.Store.Org
 	if in.Event.Verb == models.ApprovalRecheck { // what has changed is what is asked for
@@ -63,20 +63,20 @@ func (a *Approval) attempt(ctx context.Context, in models.AdvanceApproval, read 
 	if err != nil {
 		return models.ApprovalAdvanced{}, err
 	}
-	var out models.ApprovalAdvanced
+	var step models.ApprovalStep
 	behind, mail, err := a.Store.AdvanceApproval(ctx, in.ApprovalID, in.State, func(stored *models.ApprovalState) (models.ApprovalStep, error) {
-		step, err := models.ApplyApproval(stored, in, rules)
-		out.State = step.State
+		var err error
+		step, err = models.ApplyApproval(stored, in, rules)
 		return step, err
 	})
 	if err != nil {
 		return models.ApprovalAdvanced{}, err
 	}
 	if behind != nil {
-		return models.ApprovalAdvanced{State: *behind, Behind: true, Mail: true}, nil
+		return models.ApprovalAdvanced{Carried: models.Whole(behind), Behind: true, Mail: true}, nil
 	}
-	out.Mail = mail
-	return out, nil
+	carried, err := models.Carry(in.State, &step.State)
+	return models.ApprovalAdvanced{Carried: carried, Mail: mail}, err
 }
 
 // rules reads all that the decision needs.

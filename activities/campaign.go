@@ -77,7 +77,7 @@ type Campaign struct {
 func (a *Campaign) AdvanceCampaign(ctx context.Context, in models.AdvanceCampaign) (models.CampaignAdvanced, error) {
 	if in.Event.Action == models.CampaignTakeOver {
 		s, err := a.Store.CampaignState(ctx, in.CampaignID)
-		return models.CampaignAdvanced{State: s, Behind: true, Mail: true}, err
+		return models.CampaignAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}, err
 	}
 	rules, err := a.Rules.ForNewCampaign(ctx)
 	if err != nil {
@@ -106,9 +106,10 @@ func (a *Campaign) AdvanceCampaign(ctx context.Context, in models.AdvanceCampaig
 		return models.CampaignAdvanced{}, err
 	}
 	if behind != nil {
-		return models.CampaignAdvanced{State: *behind, Behind: true, Mail: true}, nil
+		return models.CampaignAdvanced{Carried: models.Whole(behind), Behind: true, Mail: true}, nil
 	}
-	return models.CampaignAdvanced{State: step.State, Mail: mail}, nil
+	carried, err := models.Carry(in.State, &step.State)
+	return models.CampaignAdvanced{Carried: carried, Mail: mail}, err
 }
 
 // KeepSchedule brings the engine's schedule in agreement with the campaign as it is stored. It may be repeated.

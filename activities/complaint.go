@@ -69,11 +69,11 @@ func (a *Complaint) attempt(ctx context.Context, in models.AdvanceCase, read fun
 	if err != nil {
 		return models.CaseAdvanced{}, err
 	}
-	var out models.CaseAdvanced
+	var s models.CaseState
 	kept := func(stored map[string]models.CaseState) ([]models.CaseStep, error) {
 		steps, err := decide(stored)
 		if err == nil {
-			out.State = steps[0].State
+			s = steps[0].State
 		}
 		return steps, err
 	}
@@ -86,12 +86,15 @@ func (a *Complaint) attempt(ctx context.Context, in models.AdvanceCase, read fun
 	if err != nil {
 		return models.CaseAdvanced{}, err
 	}
-	if s, ok := advanced.Behind[in.CaseID]; ok {
-		return a.behind(ctx, s)
+	if stored, ok := advanced.Behind[in.CaseID]; ok {
+		return a.behind(ctx, stored)
 	}
-	out.Mail, out.Touched = advanced.Mail[in.CaseID], ids[1:]
-	if q := out.State.Survey; q != nil && (in.State == nil || in.State.Survey == nil || in.State.Survey.InvitationID != q.InvitationID) {
-		out.FollowUp, err = a.followUp(ctx, &out.State)
+	out := models.CaseAdvanced{Mail: advanced.Mail[in.CaseID], Touched: ids[1:]}
+	if out.Carried, err = models.Carry(in.State, &s); err != nil {
+		return out, err
+	}
+	if q := s.Survey; q != nil && (in.State == nil || in.State.Survey == nil || in.State.Survey.InvitationID != q.InvitationID) {
+		out.FollowUp, err = a.followUp(ctx, &s)
 	}
 	return out, err // a failure is retried, and then finds the step taken
 }
@@ -99,7 +102,7 @@ func (a *Complaint) attempt(ctx context.Context, in models.AdvanceCase, read fun
 // behind answers with a stored state, and with what its steps may have left to do.
 func (a *Complaint) behind(ctx context.Context, s models.CaseState) (models.CaseAdvanced, error) {
 	plan, err := a.followUp(ctx, &s)
-	return models.CaseAdvanced{State: s, Behind: true, Mail: true, FollowUp: plan}, err
+	return models.CaseAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true, FollowUp: plan}, err
 }
 
 // followUp is whom to ask about the resolution; nil: nobody.

@@ -151,12 +151,17 @@ func (d *desk) event(t *testing.T, who string, action models.CaseAction, data an
 	return models.CaseEvent{Meta: models.Meta{Actor: models.Actor{Person: p}, RequestID: fmt.Sprintf("%s-%s-%d", who, action, d.ledger.written)}, Action: action, Data: raw}
 }
 
+// advance takes a step; the state in the answer is whole.
 func (d *desk) advance(id string, e models.CaseEvent, at time.Time) (models.CaseAdvanced, error) {
 	in := models.AdvanceCase{CaseID: id, Event: e, At: at}
 	if s, ok := d.ledger.cases[id]; ok {
 		in.State = &s
 	}
-	return d.Advance(context.Background(), in)
+	out, err := d.Advance(context.Background(), in)
+	if err == nil {
+		out.State, err = out.Onto(in.State)
+	}
+	return out, err
 }
 
 // record begins a case; nine o'clock on that Monday in Shanghai is one o'clock in UTC.
@@ -166,7 +171,7 @@ func (d *desk) record(t *testing.T, id string, at time.Time) models.CaseState {
 		Type: models.TypeComplaint, ClientID: "client", ClientClass: "B", Channel: "phone", Subject: "no light", Impact: "high", Urgency: "high", FirstContactID: "ann",
 	}), at)
 	require.NoError(t, err)
-	return out.State
+	return *out.State
 }
 
 func (d *desk) merge(t *testing.T, from, into string, at time.Time) models.CaseAdvanced {
@@ -199,14 +204,16 @@ func TestAdvance_twice_has_the_effect_of_once(t *testing.T) {
 	require.True(t, again.Behind, "the step was taken before")
 	require.Equal(t, recorded.State, again.State)
 
-	respond := models.AdvanceCase{CaseID: "case_1", State: &recorded.State, At: now.Add(time.Minute), Event: d.event(t, "ann", models.ActionRespond, models.Respond{Message: "hello"})}
+	respond := models.AdvanceCase{CaseID: "case_1", State: recorded.State, At: now.Add(time.Minute), Event: d.event(t, "ann", models.ActionRespond, models.Respond{Message: "hello"})}
 	answered, err := d.Advance(context.Background(), respond)
 	require.NoError(t, err)
 	require.False(t, answered.Behind)
 	again, err = d.Advance(context.Background(), respond)
 	require.NoError(t, err)
 	require.True(t, again.Behind)
-	require.Equal(t, answered.State, again.State)
+	told, err := answered.Onto(recorded.State)
+	require.NoError(t, err)
+	require.Equal(t, told, again.State)
 	require.Contains(t, again.State.Handled, respond.Event.Meta.RequestID, "by which the process knows that its command was applied")
 	require.Equal(t, 2, d.ledger.written)
 }
@@ -260,7 +267,7 @@ func TestAdvance_adopts_the_stored_state(t *testing.T) {
 	s := d.record(t, "case_1", now)
 	out, err := d.Advance(context.Background(), models.AdvanceCase{CaseID: "case_1", Event: models.CaseEvent{Action: models.ActionAdopt}})
 	require.NoError(t, err)
-	require.Equal(t, models.CaseAdvanced{State: s, Behind: true, Mail: true}, out)
+	require.Equal(t, models.CaseAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}, out)
 	_, err = d.Advance(context.Background(), models.AdvanceCase{CaseID: "case_9", Event: models.CaseEvent{Action: models.ActionAdopt}})
 	require.Equal(t, errs.NotFound, errs.CodeOf(err))
 }

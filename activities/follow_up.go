@@ -52,7 +52,7 @@ func (a *FollowUp) AdvanceFollowUp(ctx context.Context, in models.AdvanceFollowU
 		if err != nil {
 			return models.FollowUpAdvanced{}, err
 		}
-		return a.advanced(ctx, models.FollowUpAdvanced{State: s, Behind: true, Mail: true}, nil)
+		return a.behind(ctx, &s)
 	}
 	rules, plan, err := a.rules(ctx, in)
 	if err != nil {
@@ -76,9 +76,27 @@ func (a *FollowUp) AdvanceFollowUp(ctx context.Context, in models.AdvanceFollowU
 		return models.FollowUpAdvanced{}, err
 	}
 	if behind != nil {
-		return a.advanced(ctx, models.FollowUpAdvanced{State: *behind, Behind: true, Mail: true}, nil)
+		return a.behind(ctx, behind)
 	}
-	return a.advanced(ctx, models.FollowUpAdvanced{State: step.State, Mail: mail}, in.State)
+	out := models.FollowUpAdvanced{Mail: mail}
+	if out.Carried, err = models.Carry(in.State, &step.State); err != nil {
+		return out, err
+	}
+	if step.State.CaseID != "" && (in.State == nil || in.State.CaseID == "") {
+		out.Case, err = a.lowResponse(ctx, &step.State)
+	}
+	return out, err
+}
+
+// behind answers with a stored state, and with the case that its steps may have left to open.
+func (a *FollowUp) behind(ctx context.Context, s *models.FollowUpState) (models.FollowUpAdvanced, error) {
+	out := models.FollowUpAdvanced{Carried: models.Whole(s), Behind: true, Mail: true}
+	if s.CaseID == "" {
+		return out, nil
+	}
+	var err error
+	out.Case, err = a.lowResponse(ctx, s)
+	return out, err
 }
 
 // rules reads the rules and the invitation; of a follow-up that begins with a plan, the plan.
@@ -115,30 +133,25 @@ func (a *FollowUp) facts(ctx context.Context, s *models.FollowUpState, plan *mod
 	return a.Store.PersonFacts(ctx, i.Recipient.KnownAs(), s.ClientID, s.SubjectID)
 }
 
-// advanced adds the case that a bad answer opens, unless it was there before.
-func (a *FollowUp) advanced(ctx context.Context, out models.FollowUpAdvanced, before *models.FollowUpState) (models.FollowUpAdvanced, error) {
-	s := &out.State
-	if s.CaseID == "" || before != nil && before.CaseID != "" {
-		return out, nil
-	}
+// lowResponse is the case that a bad answer opens.
+func (a *FollowUp) lowResponse(ctx context.Context, s *models.FollowUpState) (*models.NeedCase, error) {
 	i, err := a.Store.Invitation(ctx, s.ID)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	client, err := a.Store.Client(ctx, s.ClientID)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	rules, err := a.Rules.OfFollowUp(ctx, s)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	if rules.Org, err = a.Store.Org(ctx); err != nil {
-		return out, err
+		return nil, err
 	}
 	c, err := s.LowResponseCase(i, client, rules)
-	out.Case = &c
-	return out, err
+	return &c, err
 }
 
 // Ask sends one message of a follow-up, once unless an acknowledgement is lost. Idempotency key: the invitation and the

@@ -95,7 +95,10 @@ func (a *Reception) attempt(ctx context.Context, in models.AdvanceReception, rea
 	if behind != nil {
 		return a.behind(ctx, *behind, read)
 	}
-	out := models.ReceptionAdvanced{State: step.State, Mail: mail}
+	out := models.ReceptionAdvanced{Mail: mail}
+	if out.Carried, err = models.Carry(in.State, &step.State); err != nil {
+		return out, err
+	}
 	if len(step.Cases) > 0 {
 		if out.Cases, err = a.cases(ctx, &step.State, org); err != nil {
 			return out, err // a failure is retried, and then finds the step taken
@@ -109,7 +112,7 @@ func (a *Reception) attempt(ctx context.Context, in models.AdvanceReception, rea
 
 // behind answers with a stored state, and with all that its steps may have left to do.
 func (a *Reception) behind(ctx context.Context, s models.ReceptionState, read func(context.Context) (*models.Org, error)) (models.ReceptionAdvanced, error) {
-	out := models.ReceptionAdvanced{State: s, Behind: true, Mail: true}
+	out := models.ReceptionAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}
 	if s.AsksVisitors() {
 		var err error
 		if out.FollowUps, err = a.followUps(ctx, &s); err != nil {

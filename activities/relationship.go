@@ -51,7 +51,7 @@ type Relationship struct {
 func (a *Relationship) AdvanceRelationship(ctx context.Context, in models.AdvanceRelationship) (models.RelationshipAdvanced, error) {
 	if in.Event.Action == models.RelationshipAsIs {
 		s, err := a.Store.RelationshipState(ctx, in.ClientID)
-		return models.RelationshipAdvanced{State: s, Behind: true, Mail: true}, err
+		return models.RelationshipAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}, err
 	}
 	org := a.Store.Org
 	if in.Event.Action == models.RelationshipLeft { // what has changed is what is told
@@ -78,9 +78,10 @@ func (a *Relationship) attempt(ctx context.Context, in models.AdvanceRelationshi
 		return models.RelationshipAdvanced{}, err
 	}
 	if behind != nil {
-		return models.RelationshipAdvanced{State: *behind, Behind: true, Mail: true}, nil
+		return models.RelationshipAdvanced{Carried: models.Whole(behind), Behind: true, Mail: true}, nil
 	}
-	return models.RelationshipAdvanced{State: step.State, Mail: mail}, nil
+	carried, err := models.Carry(in.State, &step.State)
+	return models.RelationshipAdvanced{Carried: carried, Mail: mail}, err
 }
 
 // rules reads by what a step is decided, as it is now.

@@ -36,7 +36,7 @@ type Deps struct {
 	Log            *slog.Logger
 	Texts          *i18n.Catalogue
 	Metrics        *prometheus.Registry // optional: others register theirs in it, /metrics shows all
-	Tracer         trace.TracerProvider // optional: the global one
+	Tracer         trace.TracerProvider // optional: no spans are made
 	Now            func() time.Time     // optional: the wall clock
 	Stopping       func() bool          // optional: true once the program shuts down, so that /readyz says 503
 	Version        string
@@ -99,6 +99,21 @@ func New(d Deps) (http.Handler, error) {
 	return headAsGet(r), nil
 }
 
+// traced makes a span for every call. Without a provider it only notes the trace that the caller says the call belongs to.
+// A personal link stands in no trace.
+func traced(provider trace.TracerProvider) gin.HandlerFunc {
+	var context propagation.TraceContext
+	if provider != nil {
+		return otelgin.Middleware("mcrflow", otelgin.WithTracerProvider(provider), otelgin.WithPropagators(context),
+			otelgin.WithFilter(func(r *http.Request) bool { return !personalLink(r.URL.Path) }))
+	}
+	return func(c *gin.Context) {
+		if c.GetHeader("Traceparent") != "" && !personalLink(c.Request.URL.Path) {
+			c.Request = c.Request.WithContext(context.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header)))
+		}
+	}
+}
+
 // newRouter makes the gin engine. The order of the middleware matters: what comes first sees what comes later fail.
 func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 	r := gin.New()
@@ -110,9 +125,7 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
 	r.Use(
-		otelgin.Middleware("mcrflow", otelgin.WithTracerProvider(d.Tracer), otelgin.WithPropagators(propagation.TraceContext{}),
-			otelgin.WithFilter(func(r *http.Request) bool { return !personalLink(r.URL.Path) })),
-		e.identify, e.observe, e.recover, secure,
+		traced(d.Tracer), e.identify, e.observe, e.recover, secure,
 	)
 	r.NoRoute(noRoute)
 	r.NoMethod(noMethod)

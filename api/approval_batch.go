@@ -86,7 +86,7 @@ func (h *approvals) batch(c *gin.Context) {
 // batch is repeated.
 func (h *approvals) decided(c *gin.Context, item batchItemRequest, meta models.Meta) error {
 	meta.RequestID = id.Derive(id.Request, meta.RequestID, item.ApprovalID)
-	if err := h.update(c, item.ApprovalID, item.Action, approval.Command{Comment: item.Comment}, meta); err != nil {
+	if _, err := h.update(c, item.ApprovalID, item.Action, approval.Command{Comment: item.Comment}, meta); err != nil {
 		return h.reason(c, item.ApprovalID, err)
 	}
 	return nil

@@ -168,6 +168,16 @@ func (s *approvalRows) Approval(_ context.Context, actor models.Actor, approvalI
 	return row, s.broken
 }
 
+func (s *approvalRows) ApprovalAfter(_ context.Context, approvalID string, _ int64) (models.ApprovalRow, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row, ok := s.rows[approvalID]
+	if !ok {
+		return row, none()
+	}
+	return row, s.broken
+}
+
 func (s *approvalRows) Approvals(_ context.Context, _ models.Actor, f models.ApprovalFilter, p models.Page) ([]models.ApprovalRow, string, error) {
 	s.filter = f
 	if p.Estimate != nil {

@@ -9,6 +9,8 @@ import (
 // Approvals reads the projection of the approval process. An approval that the actor may not know of is not_found.
 type Approvals interface {
 	Approval(ctx context.Context, actor models.Actor, id string) (models.ApprovalRow, error)
+	// ApprovalAfter returns an approval as of the step or later, whoever asks. It is shared: nobody may change it.
+	ApprovalAfter(ctx context.Context, id string, seq int64) (models.ApprovalRow, error)
 	Approvals(ctx context.Context, actor models.Actor, f models.ApprovalFilter, p models.Page) ([]models.ApprovalRow, string, error)
 	// OpenApprovalsOf lists the open approvals in which the user is asked to do something.
 	OpenApprovalsOf(ctx context.Context, userID string) ([]string, error)

@@ -113,14 +113,15 @@ func (h *approvals) acted(c *gin.Context, command approvalCommand) (approvalView
 	if err == nil && command.verb == approval.Resubmit {
 		err = h.resubmittable(c, approvalID)
 	}
+	var seq int64
 	if err == nil {
-		err = h.update(c, approvalID, command.verb, cmd, metaOf(c))
+		seq, err = h.update(c, approvalID, command.verb, cmd, metaOf(c))
 	}
 	if err != nil {
 		return approvalView{}, h.reason(c, approvalID, err)
 	}
 	// Whoever has done something may read what came of it, even if that ended their part in it.
-	row, err := h.store.Approval(c.Request.Context(), reader, approvalID)
+	row, err := h.store.ApprovalAfter(c.Request.Context(), approvalID, seq)
 	if err != nil {
 		return approvalView{}, unread(err)
 	}
@@ -140,14 +141,16 @@ func (h *approvals) resubmittable(c *gin.Context, approvalID string) error {
 	return err
 }
 
-// update sends a command to the process of an approval.
-func (h *approvals) update(c *gin.Context, approvalID string, verb approval.Verb, cmd approval.Command, meta models.Meta) error {
+// update sends a command to the process of an approval, and returns the step that it made.
+func (h *approvals) update(c *gin.Context, approvalID string, verb approval.Verb, cmd approval.Command, meta models.Meta) (int64, error) {
 	data, err := json.Marshal(cmd)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return h.engine.Update(c.Request.Context(), models.ApprovalWorkflowID(approvalID), string(verb), string(verb)+":"+meta.RequestID,
-		models.ApprovalEvent{Meta: meta, Verb: verb, Data: data}, new(models.ApprovalReply))
+	var reply models.ApprovalReply
+	err = h.engine.Update(c.Request.Context(), models.ApprovalWorkflowID(approvalID), string(verb), string(verb)+":"+meta.RequestID,
+		models.ApprovalEvent{Meta: meta, Verb: verb, Data: data}, &reply)
+	return reply.Seq, err
 }
 
 // reason is what the caller is told of a command that was not taken: not_found where they may not know of the approval.

@@ -187,6 +187,10 @@ func (a everyApproval) Approval(context.Context, models.Actor, string) (models.A
 	return a.row, nil
 }
 
+func (a everyApproval) ApprovalAfter(context.Context, string, int64) (models.ApprovalRow, error) {
+	return a.row, nil
+}
+
 func (a everyApproval) Approvals(context.Context, models.Actor, models.ApprovalFilter, models.Page) ([]models.ApprovalRow, string, error) {
 	return []models.ApprovalRow{a.row}, "", nil
 }

@@ -350,6 +350,10 @@ func (s *receptionRows) AwayOf(context.Context, []string, models.Slot) (map[stri
 	return s.away, nil
 }
 
+func (s *receptionRows) ApprovalAfter(context.Context, string, int64) (models.ApprovalRow, error) {
+	return models.ApprovalRow{}, none()
+}
+
 // Approval finds an approval in which ben and the requester have a part; an approval is one by its id only.
 func (s *receptionRows) Approval(_ context.Context, actor models.Actor, approvalID string) (models.ApprovalRow, error) {
 	if actor.ID != ben {

@@ -331,6 +331,10 @@ func (noApprovals) Approval(context.Context, models.Actor, string) (models.Appro
 	return models.ApprovalRow{}, none()
 }
 
+func (noApprovals) ApprovalAfter(context.Context, string, int64) (models.ApprovalRow, error) {
+	return models.ApprovalRow{}, none()
+}
+
 func (noApprovals) Approvals(context.Context, models.Actor, models.ApprovalFilter, models.Page) ([]models.ApprovalRow, string, error) {
 	return nil, "", nil
 }

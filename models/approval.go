@@ -107,11 +107,11 @@ type AdvanceApproval struct {
 }
 
 // ApprovalAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, State is the stored one, and the step must be judged again.
+// taken: nothing was applied, the stored one is carried, and the step must be judged again.
 type ApprovalAdvanced struct {
-	State  ApprovalState `json:"state"`
-	Behind bool          `json:"behind,omitempty"`
-	Mail   bool          `json:"mail,omitempty"`
+	Carried[ApprovalState]
+	Behind bool `json:"behind,omitempty"`
+	Mail   bool `json:"mail,omitempty"`
 }
 
 // ApprovalStep is one decided step of an approval: the new state and everything that is written with it in one transaction.

@@ -259,12 +259,12 @@ type AdvanceCase struct {
 }
 
 // CaseAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, State is the stored one, and the step must be judged again.
+// taken: nothing was applied, the stored one is carried, and the step must be judged again.
 type CaseAdvanced struct {
-	State   CaseState `json:"state"`
-	Behind  bool      `json:"behind,omitempty"`
-	Mail    bool      `json:"mail,omitempty"`    // messages of this step must leave the product
-	Touched []string  `json:"touched,omitempty"` // other cases that moved in the same transaction
+	Carried[CaseState]
+	Behind  bool     `json:"behind,omitempty"`
+	Mail    bool     `json:"mail,omitempty"`    // messages of this step must leave the product
+	Touched []string `json:"touched,omitempty"` // other cases that moved in the same transaction
 
 	FollowUp *FollowUpPlan `json:"follow_up,omitempty"` // whom to ask about the resolution
 }

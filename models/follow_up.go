@@ -224,12 +224,12 @@ type AdvanceFollowUp struct {
 func (a AdvanceFollowUp) AskedBy() string { return a.Event.AskedBy() }
 
 // FollowUpAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, State is the stored one, and the step must be judged again. Case is to be opened.
+// taken: nothing was applied, the stored one is carried, and the step must be judged again. Case is to be opened.
 type FollowUpAdvanced struct {
-	State  FollowUpState `json:"state"`
-	Behind bool          `json:"behind,omitempty"`
-	Mail   bool          `json:"mail,omitempty"`
-	Case   *NeedCase     `json:"case,omitempty"`
+	Carried[FollowUpState]
+	Behind bool      `json:"behind,omitempty"`
+	Mail   bool      `json:"mail,omitempty"`
+	Case   *NeedCase `json:"case,omitempty"`
 }
 
 // AskFollowUp asks to send one message of a follow-up.

@@ -327,12 +327,12 @@ type AdvanceReception struct {
 }
 
 // ReceptionAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, State is the stored one, and the step must be judged again.
+// taken: nothing was applied, the stored one is carried, and the step must be judged again.
 type ReceptionAdvanced struct {
-	State  ReceptionState `json:"state"`
-	Behind bool           `json:"behind,omitempty"`
-	Mail   bool           `json:"mail,omitempty"`  // messages of this step must leave the product
-	Cases  []NeedCase     `json:"cases,omitempty"` // to begin, unless they have begun: also after Behind
+	Carried[ReceptionState]
+	Behind bool       `json:"behind,omitempty"`
+	Mail   bool       `json:"mail,omitempty"`  // messages of this step must leave the product
+	Cases  []NeedCase `json:"cases,omitempty"` // to begin, unless they have begun: also after Behind
 
 	FollowUps []FollowUpPlan `json:"follow_ups,omitempty"` // the visitors to ask; as with Cases
 }

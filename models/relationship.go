@@ -402,9 +402,9 @@ type AdvanceRelationship struct {
 func (a AdvanceRelationship) AskedBy() string { return a.Event.AskedBy() }
 
 // RelationshipAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, State is the stored one, and the step must be judged again.
+// taken: nothing was applied, the stored one is carried, and the step must be judged again.
 type RelationshipAdvanced struct {
-	State  RelationshipState `json:"state"`
-	Behind bool              `json:"behind,omitempty"`
-	Mail   bool              `json:"mail,omitempty"`
+	Carried[RelationshipState]
+	Behind bool `json:"behind,omitempty"`
+	Mail   bool `json:"mail,omitempty"`
 }

@@ -59,12 +59,17 @@ func approvalSpec(in models.ApprovalInput) spec[models.ApprovalState, models.App
 			out, err := step(ctx, acts.AdvanceApproval, models.AdvanceApproval{
 				ApprovalID: in.ApprovalID, Process: asker, Parent: parent, State: s, Event: e, At: at,
 			})
-			return outcome[models.ApprovalState, models.ApprovalEvent]{state: out.State, behind: out.Behind, mail: out.Mail, after: func(ctx workflow.Context) {
-				if d := out.State.Tell; d != nil && d.Seq > told {
+			if err != nil {
+				return outcome[models.ApprovalState, models.ApprovalEvent]{}, err
+			}
+			o := landed[models.ApprovalEvent](s, out.Carried, out.Behind, out.Mail)
+			o.after = func(ctx workflow.Context) {
+				if d := o.state.Tell; d != nil && d.Seq > told {
 					told = d.Seq
 					tell(ctx, parent, *d)
 				}
-			}}, err
+			}
+			return o, nil
 		},
 		roll: func(ctx workflow.Context, p *process[models.ApprovalState, models.ApprovalEvent]) error {
 			return workflow.NewContinueAsNewError(ctx, Approval, models.ApprovalInput{ApprovalID: in.ApprovalID, State: p.state, Unsent: p.unsent, Told: told})

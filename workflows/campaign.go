@@ -53,8 +53,8 @@ func campaignSpec(in models.CampaignInput) spec[models.CampaignState, models.Cam
 			if err != nil {
 				return out{}, err
 			}
-			now := &done.State
-			o := out{state: done.State, behind: done.Behind, mail: done.Mail}
+			o := landed[models.CampaignEvent](s, done.Carried, done.Behind, done.Mail)
+			now := o.state
 			if run := now.Run; run != nil {
 				id := models.CampaignRunWorkflowID(now.ID, run.N)
 				if s == nil || s.Run == nil || s.Run.ID != run.ID {

@@ -58,8 +58,12 @@ func complaint(caseID string) spec[models.CaseState, models.CaseEvent] {
 		},
 		advance: func(ctx workflow.Context, s *models.CaseState, e models.CaseEvent, at time.Time) (outcome[models.CaseState, models.CaseEvent], error) {
 			out, err := step(ctx, acts.Advance, models.AdvanceCase{CaseID: caseID, State: s, Event: e, At: at})
-			o := outcome[models.CaseState, models.CaseEvent]{state: out.State, behind: out.Behind, mail: out.Mail, after: func(ctx workflow.Context) {
-				if q := out.State.Survey; q != nil && q.Off > off {
+			if err != nil {
+				return outcome[models.CaseState, models.CaseEvent]{}, err
+			}
+			o := landed[models.CaseEvent](s, out.Carried, out.Behind, out.Mail)
+			o.after = func(ctx workflow.Context) {
+				if q := o.state.Survey; q != nil && q.Off > off {
 					off = q.Off
 					workflow.SignalExternalWorkflow(ctx, models.FollowUpWorkflowID(q.InvitationID), "", models.FollowUpOff, nil)
 				}
@@ -67,11 +71,11 @@ func complaint(caseID string) spec[models.CaseState, models.CaseEvent] {
 					// Delivery is the engine's business: a case that ended meanwhile has nothing to adopt.
 					workflow.SignalExternalWorkflow(ctx, models.ComplaintWorkflowID(id), "", models.ComplaintAdopt, nil)
 				}
-			}}
+			}
 			if out.FollowUp != nil {
 				o.children = followUps([]models.FollowUpPlan{*out.FollowUp})
 			}
-			return o, err
+			return o, nil
 		},
 		roll: func(ctx workflow.Context, p *process[models.CaseState, models.CaseEvent]) error {
 			return workflow.NewContinueAsNewError(ctx, Complaint, models.ComplaintInput{CaseID: caseID, State: p.state, Unsent: p.unsent, Ordered: p.ordered, Told: p.known})

@@ -57,25 +57,28 @@ func followUpSpec(in models.FollowUpInput) spec[models.FollowUpState, models.Fol
 	var sending models.Sending // what is on its way
 	s.advance = func(ctx workflow.Context, state *models.FollowUpState, e models.FollowUpEvent, at time.Time) (outcome[models.FollowUpState, models.FollowUpEvent], error) {
 		out, err := step(ctx, acts.AdvanceFollowUp, models.AdvanceFollowUp{InvitationID: in.InvitationID, State: state, Event: e, At: at})
-		o := outcome[models.FollowUpState, models.FollowUpEvent]{state: out.State, behind: out.Behind, mail: out.Mail}
+		if err != nil {
+			return outcome[models.FollowUpState, models.FollowUpEvent]{}, err
+		}
+		o := landed[models.FollowUpEvent](state, out.Carried, out.Behind, out.Mail)
 		if out.Case != nil {
 			o.children = append(o.children, child{
 				models.ComplaintType, models.ComplaintWorkflowID(out.Case.CaseID), models.ComplaintInput{CaseID: out.Case.CaseID, Record: &out.Case.Event},
 			})
 		}
-		if f := out.State.Tell; f != nil && f.Seq > told {
+		if f := o.state.Tell; f != nil && f.Seq > told {
 			told = f.Seq
 			o.asides = append(o.asides, func(ctx workflow.Context) (*models.FollowUpEvent, error) {
-				return nil, signal(ctx, out.State.Parent, models.FollowUpTold, *f)
+				return nil, signal(ctx, o.state.Parent, models.FollowUpTold, *f)
 			})
 		}
-		if now := out.State.Sending; now != nil && (sending.Wave != now.Wave || sending.Channel != now.Channel || !sending.Since.Equal(now.Since)) {
+		if now := o.state.Sending; now != nil && (sending.Wave != now.Wave || sending.Channel != now.Channel || !sending.Since.Equal(now.Since)) {
 			sending = *now
 			o.asides = append(o.asides, func(ctx workflow.Context) (*models.FollowUpEvent, error) {
-				return ask(ctx, &out.State)
+				return ask(ctx, o.state)
 			})
 		}
-		return o, err
+		return o, nil
 	}
 	s.roll = func(ctx workflow.Context, p *process[models.FollowUpState, models.FollowUpEvent]) error {
 		return workflow.NewContinueAsNewError(ctx, FollowUp, models.FollowUpInput{InvitationID: in.InvitationID, Plan: in.Plan, State: p.state, Unsent: p.unsent, Told: told, News: p.known})

@@ -33,11 +33,21 @@ type seen struct {
 
 // outcome is a step that was taken, or a stored state that had moved on (behind).
 type outcome[S, E any] struct {
-	state        S
+	state        *S
 	behind, mail bool
 	after        func(workflow.Context)               // nil: nothing else follows
 	children     []child                              // to start, unless they have been
 	asides       []func(workflow.Context) (*E, error) // what is done beside the steps; the event that it may return is taken then
+}
+
+// landed is the outcome of a step from the state s (nil: none yet). What cannot be read stops the process, until a program
+// that can read it runs: going on would lose a step.
+func landed[E, S any](s *S, c models.Carried[S], behind, mail bool) outcome[S, E] {
+	state, err := c.Onto(s)
+	if err != nil {
+		panic(err)
+	}
+	return outcome[S, E]{state: state, behind: behind, mail: mail}
 }
 
 // child is a process that is started beside, other than an approval.
@@ -409,12 +419,12 @@ func (p *process[S, E]) take(ctx workflow.Context, e E) error {
 		if err != nil {
 			return err
 		}
-		now := p.look(&out.state, workflow.Now(ctx))
+		now := p.look(out.state, workflow.Now(ctx))
 		from := now.seq
 		if p.state != nil && out.behind {
 			from = p.sight(ctx).seq + 1
 		}
-		p.state = &out.state
+		p.state = out.state
 		if out.mail {
 			for seq := from; seq <= now.seq; seq++ {
 				p.send(ctx, seq)

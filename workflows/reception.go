@@ -55,14 +55,17 @@ func reception(receptionID string) spec[models.ReceptionState, models.ReceptionE
 		},
 		advance: func(ctx workflow.Context, s *models.ReceptionState, e models.ReceptionEvent, at time.Time) (outcome[models.ReceptionState, models.ReceptionEvent], error) {
 			out, err := step(ctx, acts.AdvanceReception, models.AdvanceReception{ReceptionID: receptionID, State: s, Event: e, At: at})
-			o := outcome[models.ReceptionState, models.ReceptionEvent]{state: out.State, behind: out.Behind, mail: out.Mail}
+			if err != nil {
+				return outcome[models.ReceptionState, models.ReceptionEvent]{}, err
+			}
+			o := landed[models.ReceptionEvent](s, out.Carried, out.Behind, out.Mail)
 			o.children = append(o.children, followUps(out.FollowUps)...)
 			for _, c := range out.Cases {
 				o.children = append(o.children, child{
 					models.ComplaintType, models.ComplaintWorkflowID(c.CaseID), models.ComplaintInput{CaseID: c.CaseID, Record: &c.Event},
 				})
 			}
-			return o, err
+			return o, nil
 		},
 		roll: func(ctx workflow.Context, p *process[models.ReceptionState, models.ReceptionEvent]) error {
 			return workflow.NewContinueAsNewError(ctx, Reception, models.ReceptionInput{

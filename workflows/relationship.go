@@ -53,22 +53,25 @@ func relationship(in models.RelationshipInput) spec[models.RelationshipState, mo
 		exists: func(*models.RelationshipState) error { return errs.New(errs.Conflict, "relationship.exists") },
 		advance: func(ctx workflow.Context, s *models.RelationshipState, e models.RelationshipEvent, at time.Time) (outcome[models.RelationshipState, models.RelationshipEvent], error) {
 			out, err := step(ctx, acts.AdvanceRelationship, models.AdvanceRelationship{ClientID: in.ClientID, State: s, Event: e, At: at})
-			o := outcome[models.RelationshipState, models.RelationshipEvent]{state: out.State, behind: out.Behind, mail: out.Mail}
+			if err != nil {
+				return outcome[models.RelationshipState, models.RelationshipEvent]{}, err
+			}
+			o := landed[models.RelationshipEvent](s, out.Carried, out.Behind, out.Mail)
 			last := told
-			if tell := out.State.Tell; tell != nil && tell.Seq > told {
+			if tell := o.state.Tell; tell != nil && tell.Seq > told {
 				last = max(last, tell.Seq)
 				o.asides = append(o.asides, func(ctx workflow.Context) (*models.RelationshipEvent, error) { return nil, succeed(ctx, *tell) })
 			}
-			if drafts := out.State.Drafts; drafts != nil && drafts.Seq > told {
+			if drafts := o.state.Drafts; drafts != nil && drafts.Seq > told {
 				last = max(last, drafts.Seq)
 				for _, d := range drafts.Items {
 					o.children = append(o.children, child{
-						models.ReceptionType, models.ReceptionWorkflowID(d.ReceptionID), models.ReceptionInput{ReceptionID: d.ReceptionID, Record: new(out.State.DraftedBy(d))},
+						models.ReceptionType, models.ReceptionWorkflowID(d.ReceptionID), models.ReceptionInput{ReceptionID: d.ReceptionID, Record: new(o.state.DraftedBy(d))},
 					})
 				}
 			}
 			told = last
-			return o, err
+			return o, nil
 		},
 		roll: func(ctx workflow.Context, p *process[models.RelationshipState, models.RelationshipEvent]) error {
 			return workflow.NewContinueAsNewError(ctx, Relationship, models.RelationshipInput{

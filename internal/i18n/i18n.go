@@ -88,6 +88,9 @@ func Match(acceptLanguage, userLocale string) string {
 		if wanted == "" || len(wanted) > maxHeader {
 			continue
 		}
+		if Valid(wanted) { // what most ask for, and every user has
+			return wanted
+		}
 		tags, _, err := language.ParseAcceptLanguage(wanted)
 		if err != nil || len(tags) == 0 {
 			continue

@@ -63,6 +63,10 @@ func (q *query) filterApprovals(f models.ApprovalFilter) {
 const approvalColumns = `SELECT a.state, coalesce(c.subject, r.purpose, (` + clientSubject + `a.subject_id), '') AS subject
 FROM approvals a LEFT JOIN cases c ON c.id = a.subject_id LEFT JOIN receptions r ON r.id = a.subject_id WHERE `
 
+// subjectName looks the same up for one approval.
+const subjectName = `SELECT coalesce((SELECT subject FROM cases WHERE id = $1), (SELECT purpose FROM receptions WHERE id = $1),
+	(` + clientSubject + `$1), '')`
+
 // clientSubject is what is shown of a client that something is about.
 const clientSubject = `SELECT k.name FROM clients k WHERE k.id = `
 
@@ -79,6 +83,21 @@ func (s *Store) Approval(ctx context.Context, actor models.Actor, id string) (mo
 		return models.ApprovalRow{}, notFound()
 	}
 	return rows[0], nil
+}
+
+// ApprovalAfter returns an approval as of the step or later, whoever asks: for who has taken the step. What this process itself
+// has written it does not read again, but for the name of the subject. It is shared: read it, never write to it. not_found
+// when there is none.
+func (s *Store) ApprovalAfter(ctx context.Context, id string, seq int64) (models.ApprovalRow, error) {
+	state, ok := s.cache.approvals.Get(id)
+	if !ok || state.Seq < seq {
+		return s.Approval(ctx, whoever, id)
+	}
+	row := models.ApprovalRow{State: state}
+	err := s.onConn(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, subjectName, state.SubjectID).Scan(&row.Subject)
+	})
+	return row, err
 }
 
 // ApprovalState returns the stored state of an approval, whoever asks: for the process itself. not_found when there is none.

@@ -114,7 +114,23 @@ func (k *court) step(t testing.TB, approvalID string, believed *models.ApprovalS
 	require.Nil(t, behind)
 	s, err := k.ApprovalState(t.Context(), approvalID)
 	require.NoError(t, err)
+	k.remembers(t, s)
+	carried, err := models.Carry(believed, &s)
+	require.NoError(t, err)
+	told, err := carried.Onto(believed)
+	require.NoError(t, err)
+	require.JSONEq(t, asJSON(t, s), asJSON(t, told))
 	return s
+}
+
+// remembers holds that what is answered from memory after a step is what the database holds.
+func (k *court) remembers(t testing.TB, s models.ApprovalState) {
+	t.Helper()
+	row, err := k.ApprovalAfter(t.Context(), s.ID, s.Seq)
+	require.NoError(t, err)
+	stored, err := k.Approval(t.Context(), models.Actor{Person: models.Person{ID: "auditor", Roles: []models.Role{models.RoleAuditor}}}, s.ID)
+	require.NoError(t, err)
+	require.JSONEq(t, asJSON(t, stored), asJSON(t, row))
 }
 
 func (k *court) approve(t testing.TB, s models.ApprovalState, u models.User) models.ApprovalState {

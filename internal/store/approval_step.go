@@ -12,7 +12,16 @@ import (
 // see it are written in one transaction (see advance). Nobody inactive is ever given a task: that is invalid
 // approval.user_inactive. The errors of decide come back as they are.
 func (s *Store) AdvanceApproval(ctx context.Context, approvalID string, believed *models.ApprovalState, decide models.DecideApproval) (behind *models.ApprovalState, mail bool, err error) {
-	return advance(ctx, s, &steppedApproval, approvalID, believed, decide)
+	var written models.ApprovalState
+	behind, mail, err = advance(ctx, s, &steppedApproval, approvalID, believed, func(stored *models.ApprovalState) (models.ApprovalStep, error) {
+		step, err := decide(stored)
+		written = step.State
+		return step, err
+	})
+	if err == nil && behind == nil {
+		s.cache.approvals.Add(approvalID, written)
+	}
+	return behind, mail, err
 }
 
 var steppedApproval = stepped[models.ApprovalState, models.ApprovalStep]{

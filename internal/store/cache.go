@@ -14,6 +14,9 @@ import (
 // freshness is how old a cached answer may be: what another process changes counts here within a second.
 const freshness = time.Second
 
+// cachedApprovals bounds the approvals that are remembered at the same time.
+const cachedApprovals = 2048
+
 // cachedPrincipals bounds the callers that are remembered at the same time.
 const cachedPrincipals = 4096
 
@@ -23,6 +26,7 @@ type cache struct {
 	principals *lru.Cache[[32]byte, cachedPrincipal]
 	org        atomic.Pointer[cached[*models.Org]]
 	cases      caseCache
+	approvals  *lru.Cache[string, models.ApprovalState] // as of the last step that this process wrote
 	deputies   atomic.Pointer[cached[deputiesSince]]
 }
 

@@ -33,7 +33,7 @@ func storedCase(t *testing.T, s *store.Store, caseID string) string {
 	return asJSON(t, row)
 }
 
-func asJSON(t *testing.T, v any) string {
+func asJSON(t testing.TB, v any) string {
 	t.Helper()
 	text, err := json.Marshal(v)
 	require.NoError(t, err)

@@ -98,7 +98,7 @@ func TestInspection_counts_what_was_late(t *testing.T) {
 	l.now = visit.Add(-time.Minute)
 	out, err := l.advance(t.Context(), s.ID, &s, models.ReceptionEvent{Action: models.ReceptionTick})
 	require.NoError(t, err)
-	s = l.decided(t, out.State, models.OutcomeApproved)
+	s = l.decided(t, *out.State, models.OutcomeApproved)
 	out, err = l.advance(t.Context(), s.ID, &s, models.ReceptionEvent{Action: models.ReceptionTick})
 	require.NoError(t, err)
 	i, _ := l.inspect(t)

@@ -79,10 +79,14 @@ func (l *lobby) event(who models.Actor, action models.ReceptionAction, data any)
 	return models.ReceptionEvent{Meta: models.Meta{Actor: who, RequestID: id.New(id.Request), TraceID: "trace-4"}, Action: action, Data: raw}
 }
 
-// advance takes one step a minute after the one before.
+// advance takes one step a minute after the one before; the state in the answer is whole.
 func (l *lobby) advance(ctx context.Context, receptionID string, s *models.ReceptionState, e models.ReceptionEvent) (models.ReceptionAdvanced, error) {
 	l.now = l.now.Add(time.Minute)
-	return l.acts.AdvanceReception(ctx, models.AdvanceReception{ReceptionID: receptionID, State: s, Event: e, At: l.now})
+	out, err := l.acts.AdvanceReception(ctx, models.AdvanceReception{ReceptionID: receptionID, State: s, Event: e, At: l.now})
+	if err == nil {
+		out.State, err = out.Onto(s)
+	}
+	return out, err
 }
 
 func (l *lobby) record(t testing.TB, who models.User, plan models.ReceptionPlan) models.ReceptionState {
@@ -90,7 +94,7 @@ func (l *lobby) record(t testing.TB, who models.User, plan models.ReceptionPlan)
 	data := models.PlanReception{ClientClass: "B", AccountManagerID: l.amy.ID, Plan: plan}
 	out, err := l.advance(t.Context(), id.New(id.Reception), nil, l.event(guest(who), models.ReceptionRecord, data))
 	require.NoError(t, err)
-	return out.State
+	return *out.State
 }
 
 // do takes a command that must be taken.
@@ -99,7 +103,7 @@ func (l *lobby) do(t testing.TB, s models.ReceptionState, who models.User, actio
 	out, err := l.advance(t.Context(), s.ID, &s, l.event(guest(who), action, data))
 	require.NoError(t, err, string(action))
 	require.False(t, out.Behind)
-	return out.State
+	return *out.State
 }
 
 // decided lets the newest approval answer.
@@ -110,7 +114,7 @@ func (l *lobby) decided(t testing.TB, s models.ReceptionState, outcome models.Ap
 	}
 	out, err := l.advance(t.Context(), s.ID, &s, models.ReceptionDecidedBy(d))
 	require.NoError(t, err)
-	return out.State
+	return *out.State
 }
 
 // approved is a reception that was asked for and approved.

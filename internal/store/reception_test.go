@@ -112,14 +112,14 @@ func TestReception_step_from_a_state_that_has_moved_on_writes_nothing_and_answer
 		out, err := l.advance(t.Context(), old.ID, &old, l.event(guest(l.amy), action, models.Because{Reason: "fog"}))
 		require.NoError(t, err)
 		require.True(t, out.Behind, string(action))
-		same(t, now, out.State)
+		same(t, now, *out.State)
 	}
 	out, err := l.advance(t.Context(), old.ID, nil, l.event(guest(l.amy), models.ReceptionRecord, models.PlanReception{Plan: l.plan()}))
 	require.NoError(t, err)
 	require.True(t, out.Behind, "a first step that is repeated")
 	out, err = l.advance(t.Context(), old.ID, &old, models.ReceptionEvent{Action: models.ReceptionAdopt})
 	require.NoError(t, err)
-	same(t, now, out.State)
+	same(t, now, *out.State)
 	l.clean(t)
 
 	ahead := now
@@ -228,12 +228,16 @@ func (l *lobby) rush(t *testing.T, plan models.ReceptionPlan, n int, refusal err
 			if err != nil {
 				return err
 			}
-			if out.State.Status != models.ReceptionInApproval {
-				return errors.New("submitted, and yet " + string(out.State.Status))
+			after, err := out.Onto(&s)
+			if err != nil {
+				return err
+			}
+			if after.Status != models.ReceptionInApproval {
+				return errors.New("submitted, and yet " + string(after.Status))
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			winners = append(winners, out.State.ID)
+			winners = append(winners, after.ID)
 			return nil
 		})
 	}
@@ -326,7 +330,7 @@ func (l *lobby) wander(t *testing.T, r *rand.Rand, s models.ReceptionState, p mo
 		same(t, s, stored)
 		return s
 	}
-	return out.State
+	return *out.State
 }
 
 // finish brings a reception to its end.

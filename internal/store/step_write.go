@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/mcrflow/mcrflow/models"
@@ -48,18 +49,35 @@ func jsonText(v any) *string {
 	return &text
 }
 
+// tasks writes tasks as the step leaves them, each once: of several states of one task, the last.
 func (w *writer) tasks(o *origin, tasks []models.Task) {
-	for _, t := range tasks {
-		var why *string
-		if len(t.Why) > 0 {
-			why = jsonText(t.Why)
+	var last []models.Task
+	for i, t := range tasks {
+		if !slices.ContainsFunc(tasks[i+1:], func(later models.Task) bool { return later.ID == t.ID }) {
+			last = append(last, t)
 		}
-		w.batch.Queue(`INSERT INTO tasks (id, process, kind, subject_id, user_id, team_id, state, due_at, why, created_at, done_by, done_at, started_by, approval_id)
-			VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), $7, coalesce($8::timestamptz, 'infinity'), $9::text::jsonb, $10, nullif($11, ''), $12, $13, nullif($14, ''))
-			ON CONFLICT (id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at, why = excluded.why,
-				done_by = excluded.done_by, done_at = excluded.done_at`,
-			t.ID, o.process, t.Kind, o.about, t.UserID, t.TeamID, string(t.State), t.DueAt, why, t.CreatedAt, t.DoneBy, t.DoneAt, o.startedBy, o.approvalID)
 	}
+	if len(last) == 0 {
+		return
+	}
+	n := len(last)
+	ids, kinds, users, teams, states := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	dues, whys, since, doneBy, doneAt := make([]*time.Time, n), make([]*string, n), make([]time.Time, n), make([]string, n), make([]*time.Time, n)
+	for i, t := range last {
+		ids[i], kinds[i], users[i], teams[i], states[i] = t.ID, t.Kind, t.UserID, t.TeamID, string(t.State)
+		dues[i], since[i], doneBy[i], doneAt[i] = t.DueAt, t.CreatedAt, t.DoneBy, t.DoneAt
+		if len(t.Why) > 0 {
+			whys[i] = jsonText(t.Why)
+		}
+	}
+	w.batch.Queue(`INSERT INTO tasks (id, process, kind, subject_id, user_id, team_id, state, due_at, why, created_at, done_by, done_at, started_by, approval_id)
+		SELECT t.id, $1, t.kind, $2, nullif(t.user_id, ''), nullif(t.team_id, ''), t.state, coalesce(t.due_at, 'infinity'), t.why::jsonb, t.created_at,
+			nullif(t.done_by, ''), t.done_at, $3, nullif($4, '')
+		FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::text[], $12::timestamptz[], $13::text[], $14::timestamptz[])
+			t(id, kind, user_id, team_id, state, due_at, why, created_at, done_by, done_at)
+		ON CONFLICT (id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at, why = excluded.why,
+			done_by = excluded.done_by, done_at = excluded.done_at`,
+		o.process, o.about, o.startedBy, o.approvalID, ids, kinds, users, teams, states, dues, whys, since, doneBy, doneAt)
 }
 
 // stayActive locks people against leaving until the transaction ends. If one has left, a division by zero ends it.

@@ -19,6 +19,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/mcrflow/mcrflow/internal/auth"
+	"github.com/mcrflow/mcrflow/models"
 )
 
 // Options tune a Store; zero fields take the defaults.
@@ -89,6 +90,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
 	if s.cache.cases, err = newCaseCache(); err != nil {
+		return nil, fmt.Errorf("make cache: %w", err)
+	}
+	if s.cache.approvals, err = lru.New[string, models.ApprovalState](cachedApprovals); err != nil {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
 	if s.strangers, err = lru.New[string, attempts](cachedPrincipals); err != nil {

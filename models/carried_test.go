@@ -1,0 +1,99 @@
+package models_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/mcrflow/mcrflow/internal/approval"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+// carries holds that a process which knows the state before learns the state after from what is carried, and only that.
+func carries[S any](t require.TestingT, before, after *S) {
+	carried, err := models.Carry(before, after)
+	require.NoError(t, err)
+	sent, err := json.Marshal(carried)
+	require.NoError(t, err)
+	var received models.Carried[S]
+	require.NoError(t, json.Unmarshal(sent, &received))
+	known, _ := json.Marshal(before)
+	got, err := received.Onto(before)
+	require.NoError(t, err)
+	want, _ := json.Marshal(after)
+	have, _ := json.Marshal(got)
+	require.Equal(t, string(want), string(have))
+	left, _ := json.Marshal(before)
+	require.Equal(t, string(known), string(left), "the state before has changed")
+}
+
+func TestCarry_sends_only_what_changed(t *testing.T) {
+	t.Parallel()
+	due := time.Date(2026, 3, 9, 9, 0, 0, 0, time.UTC)
+	before := models.ApprovalState{
+		ID: "apv_1", NextAt: &due, Handled: []string{"a", "b"}, Departures: []models.Departure{{Rule: "r"}},
+		Chain: approval.State{Chain: "transfer", Path: []string{"one", "two"}, RecheckAt: &due, LastID: 3},
+	}
+	later := due.Add(time.Hour)
+	after := before
+	after.NextAt, after.Handled, after.Departures, after.Seq = &later, []string{"b"}, nil, 1
+	after.Chain.Path, after.Chain.RecheckAt = []string{"one", "three"}, nil
+	carried, err := models.Carry(&before, &after)
+	require.NoError(t, err)
+	require.Nil(t, carried.State)
+	require.JSONEq(t, `{"chain": {"path": ["one", "three"]}, "seq": 1, "handled": ["b"], "next_at": "2026-03-09T10:00:00Z"}`, string(carried.Changed))
+	require.Equal(t, []string{"chain.recheck_at", "departures"}, carried.Cleared)
+	carries(t, &before, &after)
+	carries(t, &after, &before)
+	carries(t, nil, &after)
+	carries(t, &before, &before)
+}
+
+// TestCarried_of_older_histories_hold_the_whole_state: those are still read.
+func TestCarried_of_older_histories_hold_the_whole_state(t *testing.T) {
+	t.Parallel()
+	var out models.CaseAdvanced
+	require.NoError(t, json.Unmarshal([]byte(`{"state": {"id": "cas_1", "seq": 4}, "mail": true}`), &out))
+	s, err := out.Onto(&models.CaseState{ID: "cas_1", Seq: 3, Category: "light"})
+	require.NoError(t, err)
+	require.Equal(t, &models.CaseState{ID: "cas_1", Seq: 4}, s)
+}
+
+func TestCarried_change_without_a_state_before_is_an_error(t *testing.T) {
+	t.Parallel()
+	_, err := models.Carried[models.CaseState]{Changed: json.RawMessage(`{}`)}.Onto(nil)
+	require.Error(t, err)
+	_, err = models.Carried[models.CaseState]{Changed: json.RawMessage(`{"seq": "x"}`)}.Onto(&models.CaseState{})
+	require.ErrorContains(t, err, "seq")
+}
+
+// TestCarried_states_have_a_name_for_every_field: a field without one would be lost on the way.
+func TestCarried_states_have_a_name_for_every_field(t *testing.T) {
+	t.Parallel()
+	for _, s := range []reflect.Type{
+		reflect.TypeFor[models.CaseState](), reflect.TypeFor[models.ApprovalState](), reflect.TypeFor[models.ReceptionState](),
+		reflect.TypeFor[models.CampaignState](), reflect.TypeFor[models.FollowUpState](), reflect.TypeFor[models.RelationshipState](),
+	} {
+		named(t, s)
+	}
+}
+
+func named(t *testing.T, s reflect.Type) {
+	t.Helper()
+	var names []string
+	for i := range s.NumField() {
+		f := s.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		require.True(t, f.IsExported() && !f.Anonymous, "%s.%s", s, f.Name)
+		require.NotContains(t, append(names, "", "-"), name, "%s.%s", s, f.Name)
+		names = append(names, name)
+		encodes := func(u reflect.Type) bool { _, ok := u.MethodByName("MarshalText"); return ok }
+		if f.Type.Kind() == reflect.Struct && !encodes(f.Type) {
+			named(t, f.Type)
+		}
+	}
+}
