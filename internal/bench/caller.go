@@ -87,12 +87,23 @@ func (a *apiCaller) exchange(ctx context.Context, method, path string, header ht
 		return err
 	}
 	if res.StatusCode/100 != 2 || res.StatusCode == http.StatusAccepted {
-		return fmt.Errorf("%s %s: %d %s", method, path, res.StatusCode, answer)
+		return refusal{method, path, res.StatusCode, answer}
 	}
 	if out == nil {
 		return nil
 	}
 	return json.Unmarshal(answer, out)
+}
+
+// refusal is an answer that is not final and good.
+type refusal struct {
+	method, path string
+	status       int
+	answer       []byte
+}
+
+func (r refusal) Error() string {
+	return fmt.Sprintf("%s %s: %d %s", r.method, r.path, r.status, r.answer)
 }
 
 // key is an idempotency key when the run uses them.

@@ -45,21 +45,26 @@ func (b *bench) befriend(ctx context.Context, ids []string, classes string) erro
 	})
 }
 
-// complaint is the body of a new case: low on both scales, so that its first checkpoint is hours away.
-func complaint(n int64) []byte {
+// complaint is the body of a new case, as weighty on both scales: with low its first checkpoint is hours away by the default
+// policy.
+func complaint(n int64, weight string) []byte {
 	return fmt.Appendf(nil, `{"type":"complaint","client_id":%q,"contact":{"name":"Owen Marsh","phone":"+44 20 5550 0103","email":"owen@client.example"},
 		"channel":"phone","subject":"Delivery %d arrived damaged","description":"Two of the five boxes were open, and the inner packing was wet. The client asks for a replacement this week.",
-		"category":"delivery","impact":"low","urgency":"low","external_ref":"EXT-%d"}`, clientID(n), n, n)
+		"category":"delivery","impact":%q,"urgency":%q,"external_ref":"EXT-%d"}`, clientID(n), n, weight, weight, n)
 }
 
 func agent(n int64) string { return agents[n%int64(len(agents))] }
 
 // submit records a case and returns its id.
 func (b *bench) submit(ctx context.Context, n int64) (string, error) {
+	return b.submitOf(ctx, n, "low")
+}
+
+func (b *bench) submitOf(ctx context.Context, n int64, weight string) (string, error) {
 	var view struct {
 		ID string `json:"id"`
 	}
-	err := b.api.post(ctx, agent(n), "/cases", b.key(), complaint(n), &view)
+	err := b.api.post(ctx, agent(n), "/cases", b.key(), complaint(n, weight), &view)
 	return view.ID, err
 }
 
@@ -81,7 +86,7 @@ func measureSubmit(ctx context.Context, b *bench) ([]line, error) {
 		name: "submit a case (POST /cases)",
 		ours: func(ctx context.Context, n int64) error { _, err := b.submit(ctx, n); return err },
 		raw: func(ctx context.Context, n int64) error {
-			return b.rawStart(ctx, rawID("submit", n), complaint(n))
+			return b.rawStart(ctx, rawID("submit", n), complaint(n, "low"))
 		},
 	})
 }

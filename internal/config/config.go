@@ -49,7 +49,7 @@ type Config struct {
 	PublicURL         string  `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" validate:"url" help:"where people reach the product, for links in messages"`
 
 	WorkflowPollers   int           `env:"WORKFLOW_POLLERS" envDefault:"20" validate:"min=2,max=500" help:"polls for workflow tasks at once; grows with the task queue's partitions"`
-	CachedProcesses   int           `env:"CACHED_PROCESSES" envDefault:"2000" validate:"min=10" help:"processes kept in memory between their steps"`
+	CachedProcesses   int           `env:"CACHED_PROCESSES" envDefault:"5000" validate:"min=10" help:"processes kept in memory between their steps"`
 	MessagesPerSecond float64       `env:"MESSAGES_PER_SECOND" envDefault:"50" validate:"gt=0" help:"messages that one worker sends"`
 	CodecUIOrigin     string        `env:"CODEC_UI_ORIGIN" help:"origin of the engine's UI, which may ask the codec endpoint"`
 	StopTimeout       time.Duration `env:"STOP_TIMEOUT" envDefault:"10s" validate:"min=1s" help:"how long a part may take to stop"`
