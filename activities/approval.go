@@ -42,10 +42,10 @@ type Approval struct {
 // the people as they stand, and writes state, timeline, tasks and notices in one transaction. Idempotency key: approval id
 // and step number; a step that somebody else took first is answered with the stored state and Behind. Refusals are final;
 // anything else is retried.
-func (a *Approval) AdvanceApproval(ctx context.Context, in models.AdvanceApproval) (models.ApprovalAdvanced, error) {
+func (a *Approval) AdvanceApproval(ctx context.Context, in models.AdvanceApproval) (models.Advanced[models.ApprovalState], error) {
 	if in.Event.Verb == models.ApprovalAdopt {
 		s, err := a.Store.ApprovalState(ctx, in.ApprovalID)
-		return models.ApprovalAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}, err
+		return models.MovedOn(&s), err
 	}
 	read := a.Store.Org
 	if in.Event.Verb == models.ApprovalRecheck { // what has changed is what is asked for
@@ -58,10 +58,10 @@ func (a *Approval) AdvanceApproval(ctx context.Context, in models.AdvanceApprova
 	return out, err
 }
 
-func (a *Approval) attempt(ctx context.Context, in models.AdvanceApproval, read func(context.Context) (*models.Org, error)) (models.ApprovalAdvanced, error) {
+func (a *Approval) attempt(ctx context.Context, in models.AdvanceApproval, read func(context.Context) (*models.Org, error)) (models.Advanced[models.ApprovalState], error) {
 	rules, err := a.rules(ctx, in, read)
 	if err != nil {
-		return models.ApprovalAdvanced{}, err
+		return models.Advanced[models.ApprovalState]{}, err
 	}
 	var step models.ApprovalStep
 	behind, mail, err := a.Store.AdvanceApproval(ctx, in.ApprovalID, in.State, func(stored *models.ApprovalState) (models.ApprovalStep, error) {
@@ -70,13 +70,12 @@ func (a *Approval) attempt(ctx context.Context, in models.AdvanceApproval, read 
 		return step, err
 	})
 	if err != nil {
-		return models.ApprovalAdvanced{}, err
+		return models.Advanced[models.ApprovalState]{}, err
 	}
 	if behind != nil {
-		return models.ApprovalAdvanced{Carried: models.Whole(behind), Behind: true, Mail: true}, nil
+		return models.MovedOn(behind), nil
 	}
-	carried, err := models.Carry(in.State, &step.State)
-	return models.ApprovalAdvanced{Carried: carried, Mail: mail}, err
+	return models.Took(in.State, &step.State, mail)
 }
 
 // rules reads all that the decision needs.

@@ -74,26 +74,26 @@ type Campaign struct {
 // audience of a run that begins, and the withdrawal of one that is stopped, in one transaction. Idempotency key: campaign id
 // and step number; a step that somebody else took first is answered with the stored state and Behind. Refusals are final;
 // anything else is retried.
-func (a *Campaign) AdvanceCampaign(ctx context.Context, in models.AdvanceCampaign) (models.CampaignAdvanced, error) {
+func (a *Campaign) AdvanceCampaign(ctx context.Context, in models.AdvanceCampaign) (models.Advanced[models.CampaignState], error) {
 	if in.Event.Action == models.CampaignTakeOver {
 		s, err := a.Store.CampaignState(ctx, in.CampaignID)
-		return models.CampaignAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}, err
+		return models.MovedOn(&s), err
 	}
 	rules, err := a.Rules.ForNewCampaign(ctx)
 	if err != nil {
-		return models.CampaignAdvanced{}, err
+		return models.Advanced[models.CampaignState]{}, err
 	}
 	if in.Event.Action == models.CampaignCreate && in.State == nil {
 		var c models.DefineCampaign
 		if err := json.Unmarshal(in.Event.Data, &c); err != nil {
-			return models.CampaignAdvanced{}, errs.Wrap(err, errs.Malformed, "malformed.command")
+			return models.Advanced[models.CampaignState]{}, errs.Wrap(err, errs.Malformed, "malformed.command")
 		}
 		c.ID = in.CampaignID
 		if c.Number, err = a.Store.NextCampaignNumber(ctx, in.At.In(rules.Calendar.Location()).Format("20060102")); err != nil {
-			return models.CampaignAdvanced{}, err
+			return models.Advanced[models.CampaignState]{}, err
 		}
 		if in.Event.Data, err = json.Marshal(c); err != nil {
-			return models.CampaignAdvanced{}, err
+			return models.Advanced[models.CampaignState]{}, err
 		}
 	}
 	var step models.CampaignStep
@@ -103,13 +103,12 @@ func (a *Campaign) AdvanceCampaign(ctx context.Context, in models.AdvanceCampaig
 		return step, err
 	})
 	if err != nil {
-		return models.CampaignAdvanced{}, err
+		return models.Advanced[models.CampaignState]{}, err
 	}
 	if behind != nil {
-		return models.CampaignAdvanced{Carried: models.Whole(behind), Behind: true, Mail: true}, nil
+		return models.MovedOn(behind), nil
 	}
-	carried, err := models.Carry(in.State, &step.State)
-	return models.CampaignAdvanced{Carried: carried, Mail: mail}, err
+	return models.Took(in.State, &step.State, mail)
 }
 
 // KeepSchedule brings the engine's schedule in agreement with the campaign as it is stored. It may be repeated.

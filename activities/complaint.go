@@ -89,8 +89,8 @@ func (a *Complaint) attempt(ctx context.Context, in models.AdvanceCase, read fun
 	if stored, ok := advanced.Behind[in.CaseID]; ok {
 		return a.behind(ctx, stored)
 	}
-	out := models.CaseAdvanced{Mail: advanced.Mail[in.CaseID], Touched: ids[1:]}
-	if out.Carried, err = models.Carry(in.State, &s); err != nil {
+	out := models.CaseAdvanced{Touched: ids[1:]}
+	if out.Advanced, err = models.Took(in.State, &s, advanced.Mail[in.CaseID]); err != nil {
 		return out, err
 	}
 	if q := s.Survey; q != nil && (in.State == nil || in.State.Survey == nil || in.State.Survey.InvitationID != q.InvitationID) {
@@ -102,7 +102,7 @@ func (a *Complaint) attempt(ctx context.Context, in models.AdvanceCase, read fun
 // behind answers with a stored state, and with what its steps may have left to do.
 func (a *Complaint) behind(ctx context.Context, s models.CaseState) (models.CaseAdvanced, error) {
 	plan, err := a.followUp(ctx, &s)
-	return models.CaseAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true, FollowUp: plan}, err
+	return models.CaseAdvanced{Advanced: models.MovedOn(&s), FollowUp: plan}, err
 }
 
 // followUp is whom to ask about the resolution; nil: nobody.

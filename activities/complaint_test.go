@@ -267,7 +267,7 @@ func TestAdvance_adopts_the_stored_state(t *testing.T) {
 	s := d.record(t, "case_1", now)
 	out, err := d.Advance(context.Background(), models.AdvanceCase{CaseID: "case_1", Event: models.CaseEvent{Action: models.ActionAdopt}})
 	require.NoError(t, err)
-	require.Equal(t, models.CaseAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}, out)
+	require.Equal(t, models.CaseAdvanced{Advanced: models.MovedOn(&s)}, out)
 	_, err = d.Advance(context.Background(), models.AdvanceCase{CaseID: "case_9", Event: models.CaseEvent{Action: models.ActionAdopt}})
 	require.Equal(t, errs.NotFound, errs.CodeOf(err))
 }

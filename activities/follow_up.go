@@ -78,8 +78,8 @@ func (a *FollowUp) AdvanceFollowUp(ctx context.Context, in models.AdvanceFollowU
 	if behind != nil {
 		return a.behind(ctx, behind)
 	}
-	out := models.FollowUpAdvanced{Mail: mail}
-	if out.Carried, err = models.Carry(in.State, &step.State); err != nil {
+	var out models.FollowUpAdvanced
+	if out.Advanced, err = models.Took(in.State, &step.State, mail); err != nil {
 		return out, err
 	}
 	if step.State.CaseID != "" && (in.State == nil || in.State.CaseID == "") {
@@ -90,7 +90,7 @@ func (a *FollowUp) AdvanceFollowUp(ctx context.Context, in models.AdvanceFollowU
 
 // behind answers with a stored state, and with the case that its steps may have left to open.
 func (a *FollowUp) behind(ctx context.Context, s *models.FollowUpState) (models.FollowUpAdvanced, error) {
-	out := models.FollowUpAdvanced{Carried: models.Whole(s), Behind: true, Mail: true}
+	out := models.FollowUpAdvanced{Advanced: models.MovedOn(s)}
 	if s.CaseID == "" {
 		return out, nil
 	}

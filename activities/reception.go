@@ -95,8 +95,8 @@ func (a *Reception) attempt(ctx context.Context, in models.AdvanceReception, rea
 	if behind != nil {
 		return a.behind(ctx, *behind, read)
 	}
-	out := models.ReceptionAdvanced{Mail: mail}
-	if out.Carried, err = models.Carry(in.State, &step.State); err != nil {
+	var out models.ReceptionAdvanced
+	if out.Advanced, err = models.Took(in.State, &step.State, mail); err != nil {
 		return out, err
 	}
 	if len(step.Cases) > 0 {
@@ -112,7 +112,7 @@ func (a *Reception) attempt(ctx context.Context, in models.AdvanceReception, rea
 
 // behind answers with a stored state, and with all that its steps may have left to do.
 func (a *Reception) behind(ctx context.Context, s models.ReceptionState, read func(context.Context) (*models.Org, error)) (models.ReceptionAdvanced, error) {
-	out := models.ReceptionAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}
+	out := models.ReceptionAdvanced{Advanced: models.MovedOn(&s)}
 	if s.AsksVisitors() {
 		var err error
 		if out.FollowUps, err = a.followUps(ctx, &s); err != nil {

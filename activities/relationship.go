@@ -48,10 +48,10 @@ type Relationship struct {
 // what is open at this moment, and writes state, rows, timeline, tasks and notices in one transaction. Idempotency key:
 // client id and step number; a step that somebody else took first is answered with the stored state and Behind. Refusals are
 // final; anything else is retried.
-func (a *Relationship) AdvanceRelationship(ctx context.Context, in models.AdvanceRelationship) (models.RelationshipAdvanced, error) {
+func (a *Relationship) AdvanceRelationship(ctx context.Context, in models.AdvanceRelationship) (models.Advanced[models.RelationshipState], error) {
 	if in.Event.Action == models.RelationshipAsIs {
 		s, err := a.Store.RelationshipState(ctx, in.ClientID)
-		return models.RelationshipAdvanced{Carried: models.Whole(&s), Behind: true, Mail: true}, err
+		return models.MovedOn(&s), err
 	}
 	org := a.Store.Org
 	if in.Event.Action == models.RelationshipLeft { // what has changed is what is told
@@ -64,7 +64,7 @@ func (a *Relationship) AdvanceRelationship(ctx context.Context, in models.Advanc
 	return out, err
 }
 
-func (a *Relationship) attempt(ctx context.Context, in models.AdvanceRelationship, org func(context.Context) (*models.Org, error)) (models.RelationshipAdvanced, error) {
+func (a *Relationship) attempt(ctx context.Context, in models.AdvanceRelationship, org func(context.Context) (*models.Org, error)) (models.Advanced[models.RelationshipState], error) {
 	var step models.RelationshipStep
 	behind, mail, err := a.Store.AdvanceRelationship(ctx, in.ClientID, in.State, func(stored *models.RelationshipState) (models.RelationshipStep, error) {
 		rules, err := a.rules(ctx, in.ClientID, org)
@@ -75,13 +75,12 @@ func (a *Relationship) attempt(ctx context.Context, in models.AdvanceRelationshi
 		return step, err
 	})
 	if err != nil {
-		return models.RelationshipAdvanced{}, err
+		return models.Advanced[models.RelationshipState]{}, err
 	}
 	if behind != nil {
-		return models.RelationshipAdvanced{Carried: models.Whole(behind), Behind: true, Mail: true}, nil
+		return models.MovedOn(behind), nil
 	}
-	carried, err := models.Carry(in.State, &step.State)
-	return models.RelationshipAdvanced{Carried: carried, Mail: mail}, err
+	return models.Took(in.State, &step.State, mail)
 }
 
 // rules reads by what a step is decided, as it is now.

@@ -102,14 +102,14 @@ func New(d Deps) (http.Handler, error) {
 // traced makes a span for every call. Without a provider it only notes the trace that the caller says the call belongs to.
 // A personal link stands in no trace.
 func traced(provider trace.TracerProvider) gin.HandlerFunc {
-	var context propagation.TraceContext
+	var propagator propagation.TraceContext
 	if provider != nil {
-		return otelgin.Middleware("mcrflow", otelgin.WithTracerProvider(provider), otelgin.WithPropagators(context),
+		return otelgin.Middleware("mcrflow", otelgin.WithTracerProvider(provider), otelgin.WithPropagators(propagator),
 			otelgin.WithFilter(func(r *http.Request) bool { return !personalLink(r.URL.Path) }))
 	}
 	return func(c *gin.Context) {
 		if c.GetHeader("Traceparent") != "" && !personalLink(c.Request.URL.Path) {
-			c.Request = c.Request.WithContext(context.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header)))
+			c.Request = c.Request.WithContext(propagator.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header)))
 		}
 	}
 }

@@ -221,10 +221,6 @@ func (h *cases) visible(c *gin.Context) (models.CaseRow, error) {
 	return h.store.Case(c.Request.Context(), caller(c).Actor, c.Param("id"))
 }
 
-// reader is whoever reads the outcome of a command that was applied: the row rule has been passed by then, and the
-// command itself may have ended the caller's part in the case, as declining does.
-var reader = models.Actor{Person: models.Person{ID: models.System, Roles: []models.Role{models.RoleAuditor}}}
-
 // outcome reads a case after the caller's command was applied as the step.
 func (h *cases) outcome(c *gin.Context, caseID string, seq int64) (caseView, error) {
 	row, err := h.store.CaseAfter(c.Request.Context(), caseID, seq)

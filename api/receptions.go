@@ -141,7 +141,7 @@ func (h *receptions) reason(c *gin.Context, err error) error {
 
 // outcome reads a reception after the caller's command was applied.
 func (h *receptions) outcome(c *gin.Context, receptionID string) (fullReceptionView, error) {
-	row, err := h.store.Reception(c.Request.Context(), reader, receptionID)
+	row, err := h.store.Reception(c.Request.Context(), models.OutcomeReader(), receptionID)
 	var view fullReceptionView
 	if err == nil {
 		view, err = h.full(c, row)

@@ -234,7 +234,7 @@ func (h *relationships) drafted(c *gin.Context, clientID string) (models.PlanRow
 	if err != nil {
 		return models.PlanRow{}, models.RelationshipState{}, unread(err)
 	}
-	s, err := h.store.Relationship(ctx, reader, clientID)
+	s, err := h.store.Relationship(ctx, models.OutcomeReader(), clientID)
 	if err != nil {
 		return models.PlanRow{}, s, unread(err)
 	}
@@ -316,7 +316,7 @@ func (h *relationships) actedOnPlan(c *gin.Context, command relationshipCommand)
 	}
 	planID, clientID := row.ID, row.ClientID
 	if row, err = h.store.Plan(ctx, planID); err == nil {
-		s, err = h.store.Relationship(ctx, reader, clientID)
+		s, err = h.store.Relationship(ctx, models.OutcomeReader(), clientID)
 	}
 	if err != nil {
 		return row, s, unread(err)

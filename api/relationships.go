@@ -150,7 +150,7 @@ func (h *relationships) outcome(c *gin.Context, status int, err error) {
 		fail(c, err)
 		return
 	}
-	s, err := h.store.Relationship(c.Request.Context(), reader, c.Param("id"))
+	s, err := h.store.Relationship(c.Request.Context(), models.OutcomeReader(), c.Param("id"))
 	var view relationshipView
 	if err == nil {
 		view, err = h.full(c, s)

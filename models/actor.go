@@ -39,6 +39,12 @@ type Meta struct {
 // System is the actor of what the process does by rule.
 const System = "system"
 
+// OutcomeReader is whoever reads the outcome of a step that was taken: the row rule has been passed by then, and the step itself
+// may have ended the caller's part in the object, as declining a case does.
+func OutcomeReader() Actor {
+	return Actor{Person: Person{ID: System, Roles: []Role{RoleAuditor}}}
+}
+
 // May reports whether the person has the permission.
 func (p Person) May(perm Permission) bool { return May(p.Roles, perm) }
 

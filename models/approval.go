@@ -106,14 +106,6 @@ type AdvanceApproval struct {
 	At         time.Time      `json:"at"`
 }
 
-// ApprovalAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, the stored one is carried, and the step must be judged again.
-type ApprovalAdvanced struct {
-	Carried[ApprovalState]
-	Behind bool `json:"behind,omitempty"`
-	Mail   bool `json:"mail,omitempty"`
-}
-
 // ApprovalStep is one decided step of an approval: the new state and everything that is written with it in one transaction.
 type ApprovalStep struct {
 	State     ApprovalState

@@ -161,14 +161,6 @@ type AdvanceCampaign struct {
 // AskedBy is that of the step's event.
 func (a AdvanceCampaign) AskedBy() string { return a.Event.AskedBy() }
 
-// CampaignAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, the stored one is carried, and the step must be judged again.
-type CampaignAdvanced struct {
-	Carried[CampaignState]
-	Behind bool `json:"behind,omitempty"`
-	Mail   bool `json:"mail,omitempty"`
-}
-
 // CampaignStep is one decided step of a campaign: the new state and everything that is written with it in one transaction.
 type CampaignStep struct {
 	State     CampaignState

@@ -54,7 +54,7 @@ func (l *drive) attempt(at time.Time, e models.CampaignEvent) (models.CampaignSt
 	after, _ := json.Marshal(old)
 	require.Equal(l.t, string(before), string(after), "the given state is not changed")
 	if err == nil {
-		carries(l.t, old, &step.State)
+		arrives(l.t, old, &step.State)
 		l.taken, l.at = append(l.taken, e), append(l.at, at)
 		l.follow(step)
 	}

@@ -258,12 +258,9 @@ type AdvanceCase struct {
 	At     time.Time  `json:"at"`
 }
 
-// CaseAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, the stored one is carried, and the step must be judged again.
+// CaseAdvanced is the answer to a step of a case.
 type CaseAdvanced struct {
-	Carried[CaseState]
-	Behind  bool     `json:"behind,omitempty"`
-	Mail    bool     `json:"mail,omitempty"`    // messages of this step must leave the product
+	Advanced[CaseState]
 	Touched []string `json:"touched,omitempty"` // other cases that moved in the same transaction
 
 	FollowUp *FollowUpPlan `json:"follow_up,omitempty"` // whom to ask about the resolution

@@ -204,7 +204,7 @@ func TestCaseLaws(t *testing.T) {
 				require.Contains(rt, []errs.Code{errs.Invalid, errs.Conflict}, errs.CodeOf(err), "%s by %s: %v", action, who, err)
 				continue
 			}
-			carries(rt, &l.state, &step.State)
+			arrives(rt, &l.state, &step.State)
 			l.follow(rt, step)
 			copied := fmt.Sprintf("%+v", l.state)
 			var back models.CaseState

@@ -223,13 +223,10 @@ type AdvanceFollowUp struct {
 // AskedBy is that of the step's event.
 func (a AdvanceFollowUp) AskedBy() string { return a.Event.AskedBy() }
 
-// FollowUpAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, the stored one is carried, and the step must be judged again. Case is to be opened.
+// FollowUpAdvanced is the answer to a step of a follow-up. Case is to be opened.
 type FollowUpAdvanced struct {
-	Carried[FollowUpState]
-	Behind bool      `json:"behind,omitempty"`
-	Mail   bool      `json:"mail,omitempty"`
-	Case   *NeedCase `json:"case,omitempty"`
+	Advanced[FollowUpState]
+	Case *NeedCase `json:"case,omitempty"`
 }
 
 // AskFollowUp asks to send one message of a follow-up.

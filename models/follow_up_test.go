@@ -76,7 +76,7 @@ func (l *talk) attempt(at time.Time, e models.FollowUpEvent) (models.FollowUpSte
 	after, _ := json.Marshal(old)
 	require.Equal(l.t, string(before), string(after), "the given state is not changed")
 	if err == nil {
-		carries(l.t, old, &step.State)
+		arrives(l.t, old, &step.State)
 		l.taken = append(l.taken, heard{e, at, l.r})
 		l.follow(step)
 	}

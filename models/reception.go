@@ -326,13 +326,10 @@ type AdvanceReception struct {
 	At          time.Time       `json:"at"`
 }
 
-// ReceptionAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, the stored one is carried, and the step must be judged again.
+// ReceptionAdvanced is the answer to a step of a reception.
 type ReceptionAdvanced struct {
-	Carried[ReceptionState]
-	Behind bool       `json:"behind,omitempty"`
-	Mail   bool       `json:"mail,omitempty"`  // messages of this step must leave the product
-	Cases  []NeedCase `json:"cases,omitempty"` // to begin, unless they have begun: also after Behind
+	Advanced[ReceptionState]
+	Cases []NeedCase `json:"cases,omitempty"` // to begin, unless they have begun: also after Behind
 
 	FollowUps []FollowUpPlan `json:"follow_ups,omitempty"` // the visitors to ask; as with Cases
 }

@@ -157,7 +157,7 @@ func (l *trip) attempt(at time.Time, a models.Actor, action models.ReceptionActi
 	after, _ := json.Marshal([]any{l.state, l.r.Plans})
 	require.Equal(l.t, string(before), string(after), "%s changed what it was given", action)
 	if err == nil {
-		carries(l.t, old, &step.State)
+		arrives(l.t, old, &step.State)
 		l.taken = append(l.taken, taken{e, at, l.r})
 		if d, ok := data.(models.ApprovalDecided); ok && d.Outcome != models.OutcomeReturned {
 			l.answered[d.ApprovalID] = true

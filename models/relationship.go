@@ -400,11 +400,3 @@ type AdvanceRelationship struct {
 
 // AskedBy is that of the step's event.
 func (a AdvanceRelationship) AskedBy() string { return a.Event.AskedBy() }
-
-// RelationshipAdvanced is the state after a step. Behind means that the stored state had moved on before the step could be
-// taken: nothing was applied, the stored one is carried, and the step must be judged again.
-type RelationshipAdvanced struct {
-	Carried[RelationshipState]
-	Behind bool `json:"behind,omitempty"`
-	Mail   bool `json:"mail,omitempty"`
-}

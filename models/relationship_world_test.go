@@ -146,7 +146,7 @@ func (b *bond) take(at time.Time, e models.RelationshipEvent) (models.Relationsh
 	require.Equal(b.t, err, errAgain)
 	require.Equal(b.t, b.print(step), b.print(again), "%s: the same step twice is not the same", e.Action)
 	if err == nil {
-		carries(b.t, old, &step.State)
+		arrives(b.t, old, &step.State)
 		b.follow(step)
 	}
 	return step, err

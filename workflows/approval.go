@@ -62,7 +62,7 @@ func approvalSpec(in models.ApprovalInput) spec[models.ApprovalState, models.App
 			if err != nil {
 				return outcome[models.ApprovalState, models.ApprovalEvent]{}, err
 			}
-			o := landed[models.ApprovalEvent](s, out.Carried, out.Behind, out.Mail)
+			o := landed[models.ApprovalEvent](s, out)
 			o.after = func(ctx workflow.Context) {
 				if d := o.state.Tell; d != nil && d.Seq > told {
 					told = d.Seq

@@ -53,7 +53,7 @@ func campaignSpec(in models.CampaignInput) spec[models.CampaignState, models.Cam
 			if err != nil {
 				return out{}, err
 			}
-			o := landed[models.CampaignEvent](s, done.Carried, done.Behind, done.Mail)
+			o := landed[models.CampaignEvent](s, done)
 			now := o.state
 			if run := now.Run; run != nil {
 				id := models.CampaignRunWorkflowID(now.ID, run.N)
@@ -89,7 +89,7 @@ func campaignSpec(in models.CampaignInput) spec[models.CampaignState, models.Cam
 }
 
 // campaignStep takes a step. One that writes an audience may take long.
-func campaignStep(ctx workflow.Context, in models.AdvanceCampaign) (models.CampaignAdvanced, error) {
+func campaignStep(ctx workflow.Context, in models.AdvanceCampaign) (models.Advanced[models.CampaignState], error) {
 	var acts *activities.Campaign
 	if !in.Event.WritesAudience() {
 		return step(ctx, acts.AdvanceCampaign, in)

@@ -61,7 +61,7 @@ func complaint(caseID string) spec[models.CaseState, models.CaseEvent] {
 			if err != nil {
 				return outcome[models.CaseState, models.CaseEvent]{}, err
 			}
-			o := landed[models.CaseEvent](s, out.Carried, out.Behind, out.Mail)
+			o := landed[models.CaseEvent](s, out.Advanced)
 			o.after = func(ctx workflow.Context) {
 				if q := o.state.Survey; q != nil && q.Off > off {
 					off = q.Off

@@ -60,7 +60,7 @@ func followUpSpec(in models.FollowUpInput) spec[models.FollowUpState, models.Fol
 		if err != nil {
 			return outcome[models.FollowUpState, models.FollowUpEvent]{}, err
 		}
-		o := landed[models.FollowUpEvent](state, out.Carried, out.Behind, out.Mail)
+		o := landed[models.FollowUpEvent](state, out.Advanced)
 		if out.Case != nil {
 			o.children = append(o.children, child{
 				models.ComplaintType, models.ComplaintWorkflowID(out.Case.CaseID), models.ComplaintInput{CaseID: out.Case.CaseID, Record: &out.Case.Event},

@@ -42,12 +42,12 @@ type outcome[S, E any] struct {
 
 // landed is the outcome of a step from the state s (nil: none yet). What cannot be read stops the process, until a program
 // that can read it runs: going on would lose a step.
-func landed[E, S any](s *S, c models.Carried[S], behind, mail bool) outcome[S, E] {
-	state, err := c.Onto(s)
+func landed[E, S any](s *S, a models.Advanced[S]) outcome[S, E] {
+	state, err := a.Onto(s)
 	if err != nil {
 		panic(err)
 	}
-	return outcome[S, E]{state: state, behind: behind, mail: mail}
+	return outcome[S, E]{state: state, behind: a.Behind, mail: a.Mail}
 }
 
 // child is a process that is started beside, other than an approval.

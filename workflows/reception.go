@@ -58,7 +58,7 @@ func reception(receptionID string) spec[models.ReceptionState, models.ReceptionE
 			if err != nil {
 				return outcome[models.ReceptionState, models.ReceptionEvent]{}, err
 			}
-			o := landed[models.ReceptionEvent](s, out.Carried, out.Behind, out.Mail)
+			o := landed[models.ReceptionEvent](s, out.Advanced)
 			o.children = append(o.children, followUps(out.FollowUps)...)
 			for _, c := range out.Cases {
 				o.children = append(o.children, child{

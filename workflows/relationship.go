@@ -56,7 +56,7 @@ func relationship(in models.RelationshipInput) spec[models.RelationshipState, mo
 			if err != nil {
 				return outcome[models.RelationshipState, models.RelationshipEvent]{}, err
 			}
-			o := landed[models.RelationshipEvent](s, out.Carried, out.Behind, out.Mail)
+			o := landed[models.RelationshipEvent](s, out)
 			last := told
 			if tell := o.state.Tell; tell != nil && tell.Seq > told {
 				last = max(last, tell.Seq)

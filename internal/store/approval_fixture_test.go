@@ -115,9 +115,9 @@ func (k *court) step(t testing.TB, approvalID string, believed *models.ApprovalS
 	s, err := k.ApprovalState(t.Context(), approvalID)
 	require.NoError(t, err)
 	k.remembers(t, s)
-	carried, err := models.Carry(believed, &s)
+	took, err := models.Took(believed, &s, false)
 	require.NoError(t, err)
-	told, err := carried.Onto(believed)
+	told, err := took.Onto(believed)
 	require.NoError(t, err)
 	require.JSONEq(t, asJSON(t, s), asJSON(t, told))
 	return s

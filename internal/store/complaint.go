@@ -193,16 +193,13 @@ func (s *Store) Case(ctx context.Context, actor models.Actor, id string) (models
 	return row, nil
 }
 
-// whoever asks for the outcome of a step sees it: the row rule was passed by taking it.
-var whoever = models.Actor{Person: models.Person{ID: models.System, Roles: []models.Role{models.RoleAuditor}}}
-
 // CaseAfter returns a case as of the step or later, whoever asks: for who has taken the step. What this process itself has
 // written it answers without asking the database. It is shared: read it, never write to it. not_found when there is none.
 func (s *Store) CaseAfter(ctx context.Context, id string, seq int64) (models.CaseRow, error) {
 	if row, ok := s.cache.cases.after(id, seq); ok {
 		return row, nil
 	}
-	return s.Case(ctx, whoever, id)
+	return s.Case(ctx, models.OutcomeReader(), id)
 }
 
 // CaseState returns the stored state of a case, whoever asks: for the process itself. not_found when there is none.

@@ -13,13 +13,13 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// carries holds that a process which knows the state before learns the state after from what is carried, and only that.
-func carries[S any](t require.TestingT, before, after *S) {
-	carried, err := models.Carry(before, after)
+// arrives holds that a process which knows the state before learns the state after from what it is answered, and only that.
+func arrives[S any](t require.TestingT, before, after *S) {
+	took, err := models.Took(before, after, false)
 	require.NoError(t, err)
-	sent, err := json.Marshal(carried)
+	sent, err := json.Marshal(took)
 	require.NoError(t, err)
-	var received models.Carried[S]
+	var received models.Advanced[S]
 	require.NoError(t, json.Unmarshal(sent, &received))
 	known, _ := json.Marshal(before)
 	got, err := received.Onto(before)
@@ -31,7 +31,7 @@ func carries[S any](t require.TestingT, before, after *S) {
 	require.Equal(t, string(known), string(left), "the state before has changed")
 }
 
-func TestCarry_sends_only_what_changed(t *testing.T) {
+func TestTook_sends_only_what_changed(t *testing.T) {
 	t.Parallel()
 	due := time.Date(2026, 3, 9, 9, 0, 0, 0, time.UTC)
 	before := models.ApprovalState{
@@ -42,19 +42,19 @@ func TestCarry_sends_only_what_changed(t *testing.T) {
 	after := before
 	after.NextAt, after.Handled, after.Departures, after.Seq = &later, []string{"b"}, nil, 1
 	after.Chain.Path, after.Chain.RecheckAt = []string{"one", "three"}, nil
-	carried, err := models.Carry(&before, &after)
+	took, err := models.Took(&before, &after, true)
 	require.NoError(t, err)
-	require.Nil(t, carried.State)
-	require.JSONEq(t, `{"chain": {"path": ["one", "three"]}, "seq": 1, "handled": ["b"], "next_at": "2026-03-09T10:00:00Z"}`, string(carried.Changed))
-	require.Equal(t, []string{"chain.recheck_at", "departures"}, carried.Cleared)
-	carries(t, &before, &after)
-	carries(t, &after, &before)
-	carries(t, nil, &after)
-	carries(t, &before, &before)
+	require.Nil(t, took.State)
+	require.JSONEq(t, `{"chain": {"path": ["one", "three"]}, "seq": 1, "handled": ["b"], "next_at": "2026-03-09T10:00:00Z"}`, string(took.Changed))
+	require.Equal(t, []string{"chain.recheck_at", "departures"}, took.Cleared)
+	arrives(t, &before, &after)
+	arrives(t, &after, &before)
+	arrives(t, nil, &after)
+	arrives(t, &before, &before)
 }
 
-// TestCarried_of_older_histories_hold_the_whole_state: those are still read.
-func TestCarried_of_older_histories_hold_the_whole_state(t *testing.T) {
+// TestAdvanced_of_older_histories_holds_the_whole_state: those are still read.
+func TestAdvanced_of_older_histories_holds_the_whole_state(t *testing.T) {
 	t.Parallel()
 	var out models.CaseAdvanced
 	require.NoError(t, json.Unmarshal([]byte(`{"state": {"id": "cas_1", "seq": 4}, "mail": true}`), &out))
@@ -63,16 +63,16 @@ func TestCarried_of_older_histories_hold_the_whole_state(t *testing.T) {
 	require.Equal(t, &models.CaseState{ID: "cas_1", Seq: 4}, s)
 }
 
-func TestCarried_change_without_a_state_before_is_an_error(t *testing.T) {
+func TestAdvanced_change_without_a_state_before_is_an_error(t *testing.T) {
 	t.Parallel()
-	_, err := models.Carried[models.CaseState]{Changed: json.RawMessage(`{}`)}.Onto(nil)
+	_, err := models.Advanced[models.CaseState]{Changed: json.RawMessage(`{}`)}.Onto(nil)
 	require.Error(t, err)
-	_, err = models.Carried[models.CaseState]{Changed: json.RawMessage(`{"seq": "x"}`)}.Onto(&models.CaseState{})
+	_, err = models.Advanced[models.CaseState]{Changed: json.RawMessage(`{"seq": "x"}`)}.Onto(&models.CaseState{})
 	require.ErrorContains(t, err, "seq")
 }
 
-// TestCarried_states_have_a_name_for_every_field: a field without one would be lost on the way.
-func TestCarried_states_have_a_name_for_every_field(t *testing.T) {
+// TestAdvanced_states_have_a_name_for_every_field: a field without one would be lost on the way.
+func TestAdvanced_states_have_a_name_for_every_field(t *testing.T) {
 	t.Parallel()
 	for _, s := range []reflect.Type{
 		reflect.TypeFor[models.CaseState](), reflect.TypeFor[models.ApprovalState](), reflect.TypeFor[models.ReceptionState](),
@@ -91,8 +91,7 @@ func named(t *testing.T, s reflect.Type) {
 		require.True(t, f.IsExported() && !f.Anonymous, "%s.%s", s, f.Name)
 		require.NotContains(t, append(names, "", "-"), name, "%s.%s", s, f.Name)
 		names = append(names, name)
-		encodes := func(u reflect.Type) bool { _, ok := u.MethodByName("MarshalText"); return ok }
-		if f.Type.Kind() == reflect.Struct && !encodes(f.Type) {
+		if _, encodes := f.Type.MethodByName("MarshalText"); f.Type.Kind() == reflect.Struct && !encodes {
 			named(t, f.Type)
 		}
 	}

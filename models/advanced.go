@@ -11,47 +11,54 @@ import (
 	"strings"
 )
 
-// Carried is the state that a step leaves, on its way from the activity that wrote it to the process. Of a step from a state
-// that the process knows only the fields that changed travel, so that a history holds a value once, not once per step.
-// Histories recorded before that hold State at every step.
-type Carried[S any] struct {
+// Advanced is the answer to a step: the state that it leaves, on its way from the activity that wrote it to the process. Of a
+// step from a state that the process knows only the fields that changed travel, so that a history holds a value once, not once
+// per step. Histories recorded before that hold State at every step.
+type Advanced[S any] struct {
 	State   *S              `json:"state,omitempty"`   // whole
 	Changed json.RawMessage `json:"changed,omitempty"` // the fields that changed; of a struct within, its fields that changed
 	Cleared []string        `json:"cleared,omitempty"` // the fields that became zero, of a struct within as struct.field
+
+	// Behind means that the stored state had moved on before the step could be taken: nothing was applied, State is the stored
+	// one, and the step must be judged again.
+	Behind bool `json:"behind,omitempty"`
+	Mail   bool `json:"mail,omitempty"` // messages of the step, or of those that were missed, must leave the product
 }
 
-// Whole carries all of a state.
-func Whole[S any](s *S) Carried[S] { return Carried[S]{State: s} }
-
-// Carry carries what has changed since the state before; nil: none, so all of it. S is a struct that encodes itself by its
-// fields' tags.
-func Carry[S any](before, after *S) (Carried[S], error) {
+// Took answers that the step from before (nil: the first) to after was taken. S is a struct that encodes itself by its fields'
+// tags.
+func Took[S any](before, after *S, mail bool) (Advanced[S], error) {
 	if before == nil {
-		return Whole(after), nil
+		return Advanced[S]{State: after, Mail: mail}, nil
 	}
 	var d difference
 	err := d.add("", reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem())
-	return Carried[S]{Changed: d.changed.Bytes(), Cleared: d.cleared}, err
+	return Advanced[S]{Changed: d.changed.Bytes(), Cleared: d.cleared, Mail: mail}, err
 }
 
-// Onto is the state that was carried, for a process that knows the state before; that one stays as it is.
+// MovedOn answers with the stored state.
+func MovedOn[S any](stored *S) Advanced[S] {
+	return Advanced[S]{State: stored, Behind: true, Mail: true}
+}
+
+// Onto is the state that is answered, for a process that knows the state before; that one stays as it is.
 // Reading JSON is deterministic, as where the engine's SDK reads what an activity answered; the checker sees the runtime behind
 // reflection.
 //
 //workflowcheck:ignore
-func (c Carried[S]) Onto(before *S) (*S, error) {
+func (a Advanced[S]) Onto(before *S) (*S, error) {
 	switch {
-	case c.State != nil:
-		return c.State, nil
+	case a.State != nil:
+		return a.State, nil
 	case before == nil:
 		return nil, fmt.Errorf("a change of %T without the state before it", before)
 	}
 	after := *before
 	var changed S
-	if err := json.Unmarshal(c.Changed, &changed); err != nil {
+	if err := json.Unmarshal(a.Changed, &changed); err != nil {
 		return nil, err
 	}
-	overlay("", reflect.ValueOf(&after).Elem(), reflect.ValueOf(&changed).Elem(), c.Cleared)
+	overlay("", reflect.ValueOf(&after).Elem(), reflect.ValueOf(&changed).Elem(), a.Cleared)
 	return &after, nil
 }
 
