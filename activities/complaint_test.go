@@ -24,9 +24,7 @@ type shelf struct {
 	calendar models.CalendarVersion
 }
 
-func (s shelf) LatestPolicy(context.Context, string) (models.PolicyVersion, error) {
-	return s.policy, nil
-}
+func (s shelf) PolicyInForce(context.Context, string) (int, error) { return s.policy.Version, nil }
 
 func (s shelf) Policy(_ context.Context, _ string, version int) (models.PolicyVersion, error) {
 	if version != s.policy.Version {
@@ -35,9 +33,7 @@ func (s shelf) Policy(_ context.Context, _ string, version int) (models.PolicyVe
 	return s.policy, nil
 }
 
-func (s shelf) LatestCalendar(context.Context, string) (models.CalendarVersion, error) {
-	return s.calendar, nil
-}
+func (s shelf) CalendarInForce(context.Context, string) (int, error) { return s.calendar.Version, nil }
 
 func (s shelf) Calendar(_ context.Context, _ string, version int) (models.CalendarVersion, error) {
 	if version != s.calendar.Version {

@@ -94,14 +94,16 @@ type Clients interface {
 	MergeClient(ctx context.Context, m models.ClientMerge) (models.Client, error)
 }
 
-// Policies is the store of published policy and calendar versions; they are immutable. Latest answers not_found
+// Policies is the store of published policy and calendar versions; they are immutable. Latest and InForce answer not_found
 // when none was published. Publish gives the next version number.
 type Policies interface {
 	LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error)
+	PolicyInForce(ctx context.Context, kind string) (version int, err error)
 	Policy(ctx context.Context, kind string, version int) (models.PolicyVersion, error)
 	PolicyVersions(ctx context.Context, kind string, p models.Page) ([]models.PolicyVersion, string, error)
 	PublishPolicy(ctx context.Context, v models.PolicyVersion) (models.PolicyVersion, error)
 	LatestCalendar(ctx context.Context, id string) (models.CalendarVersion, error)
+	CalendarInForce(ctx context.Context, id string) (version int, err error)
 	Calendar(ctx context.Context, id string, version int) (models.CalendarVersion, error)
 	CalendarIDs(ctx context.Context) ([]string, error)
 	CalendarVersions(ctx context.Context, id string, p models.Page) ([]models.CalendarVersion, string, error)

@@ -251,6 +251,11 @@ func (w *world) LatestPolicy(_ context.Context, kind string) (models.PolicyVersi
 	return newest(w.policies, func(v models.PolicyVersion) bool { return v.Kind == kind })
 }
 
+func (w *world) PolicyInForce(ctx context.Context, kind string) (int, error) {
+	v, err := w.LatestPolicy(ctx, kind)
+	return v.Version, err
+}
+
 func (w *world) Policy(_ context.Context, kind string, version int) (models.PolicyVersion, error) {
 	return newest(w.policies, func(v models.PolicyVersion) bool { return v.Kind == kind && v.Version == version })
 }
@@ -279,6 +284,11 @@ func (w *world) PublishPolicy(_ context.Context, v models.PolicyVersion) (models
 
 func (w *world) LatestCalendar(_ context.Context, key string) (models.CalendarVersion, error) {
 	return newest(w.calendars, func(v models.CalendarVersion) bool { return v.ID == key })
+}
+
+func (w *world) CalendarInForce(ctx context.Context, key string) (int, error) {
+	v, err := w.LatestCalendar(ctx, key)
+	return v.Version, err
 }
 
 func (w *world) Calendar(_ context.Context, key string, version int) (models.CalendarVersion, error) {

@@ -36,7 +36,11 @@ func (b *Book) ForNewApproval(ctx context.Context, o models.ApprovalOrder, org *
 	if err != nil {
 		return models.ApprovalRules{}, err
 	}
-	c, err := b.calendarOf(ctx, org, org.Users[o.RequesterID].TeamID)
+	promises, _, err := b.LatestSLA(ctx)
+	if err != nil {
+		return models.ApprovalRules{}, err
+	}
+	c, err := b.LatestCalendar(ctx, calendarOf(org, org.Users[o.RequesterID].TeamID, promises.Document().Calendar))
 	if err != nil {
 		return models.ApprovalRules{}, err
 	}

@@ -44,10 +44,6 @@ func (b *Book) ForNewReception(ctx context.Context, org *models.Org, teamID stri
 	if err != nil {
 		return models.ReceptionRules{}, err
 	}
-	name := org.Teams[teamID].CalendarID
-	if name == "" {
-		name = p.Document().Calendar
-	}
-	c, err := b.LatestCalendar(ctx, name)
+	c, err := b.LatestCalendar(ctx, calendarOf(org, teamID, p.Document().Calendar))
 	return models.ReceptionRules{Policy: p, PolicyVersion: version, Calendar: c, Org: org}, err
 }

@@ -2,6 +2,7 @@
 package rulebook
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,11 +22,11 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// Source reads published versions.
+// Source reads published versions. Which is in force is asked each time: another process may just have published one.
 type Source interface {
-	LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error)
+	PolicyInForce(ctx context.Context, kind string) (version int, err error)
 	Policy(ctx context.Context, kind string, version int) (models.PolicyVersion, error)
-	LatestCalendar(ctx context.Context, id string) (models.CalendarVersion, error)
+	CalendarInForce(ctx context.Context, id string) (version int, err error)
 	Calendar(ctx context.Context, id string, version int) (models.CalendarVersion, error)
 }
 
@@ -171,22 +172,6 @@ func (b *Book) Calendar(ctx context.Context, id string, version int) (*calendar.
 	if err != nil {
 		return nil, err
 	}
-	return b.open(row)
-}
-
-// LatestCalendar returns the calendar's version in force.
-func (b *Book) LatestCalendar(ctx context.Context, id string) (*calendar.Calendar, error) {
-	row, err := b.source.LatestCalendar(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if c, ok := b.calendars.Get(key(id, row.Version)); ok {
-		return c, nil
-	}
-	return b.open(row)
-}
-
-func (b *Book) open(row models.CalendarVersion) (*calendar.Calendar, error) {
 	var doc calendar.Document
 	if err := json.Unmarshal(row.Body, &doc); err != nil {
 		return nil, fmt.Errorf("calendar %s version %d: %w", row.ID, row.Version, err)
@@ -198,6 +183,15 @@ func (b *Book) open(row models.CalendarVersion) (*calendar.Calendar, error) {
 	}
 	b.calendars.Add(key(row.ID, row.Version), c)
 	return c, nil
+}
+
+// LatestCalendar returns the calendar's version in force.
+func (b *Book) LatestCalendar(ctx context.Context, id string) (*calendar.Calendar, error) {
+	version, err := b.source.CalendarInForce(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return b.Calendar(ctx, id, version)
 }
 
 func key(id string, version int) string { return fmt.Sprintf("%s/%d", id, version) }
@@ -218,18 +212,11 @@ func (b *Book) ForNewCase(ctx context.Context, org *models.Org, teamID string) (
 	if err != nil {
 		return models.CaseRules{}, err
 	}
-	c, err := b.calendarOf(ctx, org, teamID)
+	c, err := b.LatestCalendar(ctx, calendarOf(org, teamID, p.Document().Calendar))
 	return models.CaseRules{Policy: p, PolicyVersion: version, Calendar: c, Org: org}, err
 }
 
-// calendarOf returns the calendar in force of a team: its own, else the organisation's, which the sla policy names.
-func (b *Book) calendarOf(ctx context.Context, org *models.Org, teamID string) (*calendar.Calendar, error) {
-	if own := org.Teams[teamID].CalendarID; own != "" {
-		return b.LatestCalendar(ctx, own)
-	}
-	p, _, err := b.LatestSLA(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return b.LatestCalendar(ctx, p.Document().Calendar)
+// calendarOf names the calendar of a team: its own, else the one that a policy names.
+func calendarOf(org *models.Org, teamID, ofPolicy string) string {
+	return cmp.Or(org.Teams[teamID].CalendarID, ofPolicy)
 }

@@ -55,32 +55,24 @@ func (s *shelf[P]) version(ctx context.Context, version int) (P, error) {
 	if p, ok := s.kept.Get(version); ok {
 		return p, nil
 	}
+	var p P
 	row, err := s.source.Policy(ctx, s.kind, version)
-	if err != nil {
-		var none P
-		return none, err
+	if err == nil {
+		p, err = s.read(row)
 	}
-	return s.keep(row)
+	if err == nil {
+		s.kept.Add(version, p)
+	}
+	return p, err
 }
 
 // latest returns the version in force, and its number.
 func (s *shelf[P]) latest(ctx context.Context) (P, int, error) {
-	row, err := s.source.LatestPolicy(ctx, s.kind)
+	version, err := s.source.PolicyInForce(ctx, s.kind)
 	if err != nil {
 		var none P
 		return none, 0, err
 	}
-	if p, ok := s.kept.Get(row.Version); ok {
-		return p, row.Version, nil
-	}
-	p, err := s.keep(row)
-	return p, row.Version, err
-}
-
-func (s *shelf[P]) keep(row models.PolicyVersion) (P, error) {
-	p, err := s.read(row)
-	if err == nil {
-		s.kept.Add(row.Version, p)
-	}
-	return p, err
+	p, err := s.version(ctx, version)
+	return p, version, err
 }

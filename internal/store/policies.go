@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
@@ -14,6 +16,28 @@ import (
 // LatestPolicy returns the version in force; not_found when none was published.
 func (s *Store) LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error) {
 	return latest(ctx, gorm.G[models.PolicyVersion](s.db).Where("kind = ?", kind))
+}
+
+// PolicyInForce returns the number of the version in force; not_found when none was published. Unlike LatestPolicy it reads
+// no body: nearly every new object asks for it.
+func (s *Store) PolicyInForce(ctx context.Context, kind string) (int, error) {
+	return s.inForce(ctx, "SELECT version FROM policy_versions WHERE kind = $1 ORDER BY version DESC LIMIT 1", kind)
+}
+
+// CalendarInForce is PolicyInForce for a calendar.
+func (s *Store) CalendarInForce(ctx context.Context, id string) (int, error) {
+	return s.inForce(ctx, "SELECT version FROM calendar_versions WHERE id = $1 ORDER BY version DESC LIMIT 1", id)
+}
+
+func (s *Store) inForce(ctx context.Context, statement, name string) (version int, err error) {
+	err = s.onConn(ctx, func(conn *pgx.Conn) error {
+		err := conn.QueryRow(ctx, statement, name).Scan(&version)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return notFound()
+		}
+		return err
+	})
+	return version, err
 }
 
 // Policy returns one version; not_found when there is none.

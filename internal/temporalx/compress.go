@@ -12,8 +12,9 @@ import (
 
 const (
 	encodingZlib = "binary/zlib"
-	// compressFrom is the size in bytes from which compression is tried: it saves nothing on a smaller payload.
-	compressFrom = 512
+	// compressFrom is the size in bytes from which compression is tried: what it saves on a smaller payload costs more time than to
+	// carry it.
+	compressFrom = 2048
 )
 
 // zlibWriters are kept because a fresh one allocates about a megabyte. One for every payload of every step was a fifth of the

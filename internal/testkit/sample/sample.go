@@ -152,20 +152,16 @@ type Shelf struct {
 	calendar []byte
 }
 
-// LatestPolicy is the first version.
-func (s Shelf) LatestPolicy(ctx context.Context, kind string) (models.PolicyVersion, error) {
-	return s.Policy(ctx, kind, 1)
-}
+// PolicyInForce is the first version.
+func (s Shelf) PolicyInForce(context.Context, string) (int, error) { return 1, nil }
 
 // Policy is the first version, whichever is asked for.
 func (s Shelf) Policy(_ context.Context, kind string, _ int) (models.PolicyVersion, error) {
 	return models.PolicyVersion{Kind: kind, Version: 1, Body: s.policies[kind]}, nil
 }
 
-// LatestCalendar is the first version.
-func (s Shelf) LatestCalendar(ctx context.Context, id string) (models.CalendarVersion, error) {
-	return s.Calendar(ctx, id, 1)
-}
+// CalendarInForce is the first version.
+func (s Shelf) CalendarInForce(context.Context, string) (int, error) { return 1, nil }
 
 // Calendar is the first version of cn, whichever is asked for.
 func (s Shelf) Calendar(_ context.Context, id string, _ int) (models.CalendarVersion, error) {
