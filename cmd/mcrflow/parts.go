@@ -118,7 +118,7 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 	s := &server{done: make(chan error, 1)}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version)
+	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version).Bounded(p.config.CommandsAtOnce)
 	mailer, err := mail.NewSender(p.config.SMTP)
 	if err != nil {
 		return nil, err

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// measureIdle watches API and worker while nothing happens, with few open cases and with many: in a full run half of what its
-// cache holds, and ten times as many as it holds.
+// measureIdle watches API and worker while nothing happens, with few open cases and with many: in a full run fewer than its cache
+// holds, and far more.
 func measureIdle(ctx context.Context, b *bench) ([]line, error) {
 	if err := b.makeClients(ctx); err != nil {
 		return nil, err

@@ -75,23 +75,24 @@ func measureTimers(ctx context.Context, b *bench) ([]line, error) {
 	if err := b.publish(ctx, "sla", timerPolicy(promise, over)); err != nil {
 		return nil, err
 	}
-	var lines []line
-	for _, run := range []struct {
+	runs := []struct {
 		name string
-		load float64
+		load func(context.Context) (string, error)
 		bar  time.Duration
 	}{
-		{"SLA timers, no other load", 0, time.Second},
-		{fmt.Sprintf("SLA timers, with %.0f commands/s", half), half, 2 * time.Second},
-	} {
-		late, refused, err := b.breaches(ctx, n, over, promise, run.load, note)
+		{"no other load", nil, time.Second},
+		{fmt.Sprintf("with %.0f commands/s", half), func(ctx context.Context) (string, error) { return paced(ctx, half, promise, note) }, 2 * time.Second},
+	}
+	var lines []line
+	for _, run := range runs {
+		late, said, err := b.breaches(ctx, n, over, promise, run.load)
 		if err != nil {
 			return nil, err
 		}
 		p99 := percentile(late, 99)
-		b.say("%s: p99 %s", run.name, millis(p99))
+		b.say("SLA timers, %s: p99 %s", run.name, millis(p99))
 		lines = append(lines, line{
-			measure: run.name, figure: fmt.Sprintf("%d over %s: p99 %s late, worst %s", n, over, millis(p99), millis(percentile(late, 100))) + refused,
+			measure: "SLA timers, " + run.name, figure: lateness(over, late) + said,
 			bar: "p99 ≤ " + run.bar.String(), met: p99 <= run.bar,
 		})
 	}
@@ -102,14 +103,34 @@ func measureTimers(ctx context.Context, b *bench) ([]line, error) {
 	if err := b.publish(ctx, "sla", string(shipped)); err != nil {
 		return nil, err
 	}
-	late, err := b.bareTimers(ctx, n, over, promise)
-	if err != nil {
-		return nil, err
+	for i, run := range runs {
+		late, said, err := b.bareTimers(ctx, fmt.Sprintf("timer%d", i), n, over, promise, run.load)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, line{measure: "– raw engine, bare timers, " + run.name, figure: lateness(over, late) + said})
 	}
-	return append(lines, line{
-		measure: "– raw engine, bare timers, no other load",
-		figure:  fmt.Sprintf("%d over %s: p99 %s late, worst %s", n, over, millis(percentile(late, 99)), millis(percentile(late, 100))),
-	}), nil
+	return lines, nil
+}
+
+// lateness tells how late what fell due in the time was done.
+func lateness(over time.Duration, late []time.Duration) string {
+	return fmt.Sprintf("%d over %s: p99 %s late, worst %s", len(late), over, millis(percentile(late, 99)), millis(percentile(late, 100)))
+}
+
+// paced makes calls at the rate for the time, and tells how many of them were refused because they could not be taken in time.
+func paced(ctx context.Context, perSecond float64, d time.Duration, do call) (string, error) {
+	n := int(perSecond * d.Seconds())
+	var refused atomic.Int64
+	err := pace(ctx, perSecond, n, func(ctx context.Context, i int64) error {
+		err := do(ctx, i)
+		if r := (refusal{}); errors.As(err, &r) && r.status == http.StatusServiceUnavailable {
+			refused.Add(1)
+			return nil
+		}
+		return err
+	})
+	return fmt.Sprintf("; %d of %d commands refused", refused.Load(), n), err
 }
 
 // publish puts a policy of a kind into force.
@@ -117,9 +138,9 @@ func (b *bench) publish(ctx context.Context, kind, policy string) error {
 	return b.api.send(ctx, "manager1", "/policies/"+kind+"/versions", "application/yaml", []byte(policy))
 }
 
-// breaches records cases at an even pace, answers none of them, and returns how late each breach was written, and how many
-// commands of the load were refused because they could not be taken in time.
-func (b *bench) breaches(ctx context.Context, n int, over, promise time.Duration, load float64, note call) ([]time.Duration, string, error) {
+// breaches records cases at an even pace, answers none of them, and returns how late each breach was written; and what is to be
+// said of the load, or of the CPU time without one.
+func (b *bench) breaches(ctx context.Context, n int, over, promise time.Duration, load func(context.Context) (string, error)) ([]time.Duration, string, error) {
 	if err := b.exec(ctx, "TRUNCATE bench.breaches"); err != nil {
 		return nil, "", err
 	}
@@ -133,52 +154,53 @@ func (b *bench) breaches(ctx context.Context, n int, over, promise time.Duration
 			return nil, "", err
 		}
 	}
-	var refused atomic.Int64
-	if load > 0 {
-		err := pace(ctx, load, int(load*promise.Seconds()), func(ctx context.Context, i int64) error {
-			err := note(ctx, i)
-			if r := (refusal{}); errors.As(err, &r) && r.status == http.StatusServiceUnavailable {
-				refused.Add(1)
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return nil, "", err
-		}
-	}
-	if err := b.await(ctx, promise+2*time.Minute, "SELECT count(*) FROM bench.breaches", part*len(waves)); err != nil {
+	b.say("%d promises made", n)
+	said, err := b.fallDue(ctx, promise+2*time.Minute, load, "SELECT count(*) FROM bench.breaches", part*len(waves))
+	if err != nil {
 		return nil, "", err
 	}
-	said := ""
-	if load > 0 {
-		said = fmt.Sprintf("; %d of %d commands refused", refused.Load(), int(load*promise.Seconds()))
-	}
-	late, err := b.lateness(ctx, `SELECT extract(epoch FROM w.written_at - m.due_at)::float8 FROM bench.breaches w
+	late, err := b.delays(ctx, `SELECT extract(epoch FROM w.written_at - m.due_at)::float8 FROM bench.breaches w
 		JOIN case_milestones m ON m.case_id = w.case_id AND m.name = 'first_response'`)
 	return late, said, err
 }
 
-// bareTimers starts workflows that wait for a timer and then write.
-func (b *bench) bareTimers(ctx context.Context, n int, over, promise time.Duration) ([]time.Duration, error) {
-	if err := b.exec(ctx, "CREATE TABLE IF NOT EXISTS bench.timers (id text PRIMARY KEY, due_at timestamptz NOT NULL)"); err != nil {
-		return nil, err
+// fallDue waits until the statement counts n, with the load beside it.
+func (b *bench) fallDue(ctx context.Context, within time.Duration, load func(context.Context) (string, error), statement string, n int) (string, error) {
+	before := b.cpu()
+	if load == nil {
+		err := b.await(ctx, within, statement, n)
+		return "; CPU time each " + b.cpu().minus(before).per(n), err
 	}
-	err := pace(ctx, float64(n)/over.Seconds(), n, func(ctx context.Context, i int64) error {
-		due := time.Now().Add(promise)
-		if err := b.exec(ctx, "INSERT INTO bench.timers VALUES ($1, $2)", rawID("timer", i), due); err != nil {
+	said, err := load(ctx)
+	if err != nil {
+		return "", err
+	}
+	return said, b.await(ctx, within, statement, n)
+}
+
+// bareTimers starts workflows of the name that wait for a timer and then write; what it returns is as of breaches.
+func (b *bench) bareTimers(ctx context.Context, name string, n int, over, promise time.Duration, load func(context.Context) (string, error)) ([]time.Duration, string, error) {
+	if err := b.exec(ctx, "CREATE TABLE IF NOT EXISTS bench.timers (id text PRIMARY KEY, name text NOT NULL, due_at timestamptz NOT NULL)"); err != nil {
+		return nil, "", err
+	}
+	first := time.Now().Add(over + promise) // they are started in twice the time in which they fire, as the cases are recorded
+	err := pace(ctx, float64(n)/over.Seconds()/2, n, func(ctx context.Context, i int64) error {
+		due := first.Add(over * time.Duration(i) / time.Duration(n))
+		if err := b.exec(ctx, "INSERT INTO bench.timers VALUES ($1, $2, $3)", rawID(name, i), name, due); err != nil {
 			return err
 		}
-		return b.rawTimer(ctx, rawID("timer", i), due)
+		return b.rawTimer(ctx, rawID(name, i), due)
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	const fired = "FROM bench.timers t JOIN bench.events e ON e.object_id = t.id"
-	if err := b.await(ctx, promise+time.Minute, "SELECT count(*) "+fired, n); err != nil {
-		return nil, err
+	fired := fmt.Sprintf("FROM bench.timers t JOIN bench.events e ON e.object_id = t.id WHERE t.name = '%s'", name)
+	said, err := b.fallDue(ctx, promise+2*time.Minute, load, "SELECT count(*) "+fired, n)
+	if err != nil {
+		return nil, "", err
 	}
-	return b.lateness(ctx, "SELECT extract(epoch FROM e.at - t.due_at)::float8 "+fired)
+	late, err := b.delays(ctx, "SELECT extract(epoch FROM e.at - t.due_at)::float8 "+fired)
+	return late, said, err
 }
 
 // await waits until the statement counts n.
@@ -201,7 +223,7 @@ func (b *bench) await(ctx context.Context, within time.Duration, statement strin
 	}
 }
 
-func (b *bench) lateness(ctx context.Context, statement string) ([]time.Duration, error) {
+func (b *bench) delays(ctx context.Context, statement string) ([]time.Duration, error) {
 	rows, err := b.db.QueryContext(ctx, statement)
 	if err != nil {
 		return nil, err

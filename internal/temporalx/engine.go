@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
@@ -26,6 +27,8 @@ const (
 	acceptWithin = 10 * time.Second
 	answerWithin = 15 * time.Second
 	startTimeout = 12 * time.Second
+	// turnWithin is how long a command may wait for its turn. Whoever is sent away then knows at once that nothing was done.
+	turnWithin = 5 * time.Second
 )
 
 // Options says where the engine is.
@@ -62,12 +65,38 @@ type Engine struct {
 	client    client.Client
 	taskQueue string
 	taken     temporal.SearchAttributes
+	turns     *semaphore.Weighted // nil: commands are not counted
 }
 
 // NewEngine returns an Engine whose processes run on the task queue, where workers of the build take them.
 func NewEngine(c client.Client, taskQueue, build string) *Engine {
 	builds := temporal.NewSearchAttributeKeyKeywordList(models.BuildsIndex)
 	return &Engine{client: c, taskQueue: taskQueue, taken: temporal.NewSearchAttributes(builds.ValueSet([]string{"unversioned", "unversioned:" + build}))}
+}
+
+// Bounded is the same Engine for so many commands at once; more of them wait for their turn, first come, first served.
+//
+// Processes that fall due share the machine with the commands of people. What the engine is asked beyond what it can do only
+// makes it slower at everything, and what fell due would wait behind it.
+func (e *Engine) Bounded(commands int) *Engine {
+	bounded := *e
+	bounded.turns = semaphore.NewWeighted(int64(commands))
+	return &bounded
+}
+
+// turn waits until the command may be sent, and returns what ends it. Nothing was sent when it fails: unavailable.
+func (e *Engine) turn(ctx context.Context) (func(), error) {
+	if e.turns == nil {
+		return func() {}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, turnWithin)
+	defer cancel()
+	if err := e.turns.Acquire(ctx, 1); err != nil {
+		busy := errs.Wrap(err, errs.Unavailable, "unavailable.busy")
+		busy.RetryAfter = turnWithin
+		return nil, busy
+	}
+	return func() { e.turns.Release(1) }, nil
 }
 
 // start is how every process is started: one for its id, ever.
@@ -83,6 +112,11 @@ func (e *Engine) start(workflowID string) client.StartWorkflowOptions {
 // Start starts the process with its first command, or finds it running, and waits for the command's answer. The same
 // update id gets the same answer, also when the process was started before.
 func (e *Engine) Start(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd, out any) error {
+	end, err := e.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	start := e.client.NewWithStartWorkflowOperation(e.start(workflowID), workflowType, input)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -109,6 +143,11 @@ func (e *Engine) Begin(ctx context.Context, workflowType, workflowID string, inp
 // Update sends a command to a running process and waits for its answer, in two steps: until the process has accepted it
 // a time-out means that it is safe to repeat; from then on the command is pending.
 func (e *Engine) Update(ctx context.Context, workflowID, name, updateID string, cmd, out any) error {
+	end, err := e.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	accept, cancel := context.WithTimeout(ctx, acceptWithin)
 	defer cancel()
 	handle, err := e.client.UpdateWorkflow(accept, client.UpdateWorkflowOptions{
