@@ -92,22 +92,37 @@ func actions(h *history.History) int {
 	return n + len(local)
 }
 
+// The bar is that of the benchmark's happy path. Who hands a case over on the way pays for that; the bound there shows growth. What
+// the client is asked afterwards ends before the case does if there is no way to ask and it is day, which wakes the case once more.
 func TestAHappyComplaintCostsTheEngineLittle(t *testing.T) {
 	t.Parallel()
 	s := shared
 	first, helper := s.as(t, "agent1"), s.as(t, "agent4")
-	m := s.record(t, first, "brief", nil)
-	m.do(first, "respond", M{"message": "We are on it."})
-	m.do(first, "assign", M{"assignee_id": helper.ID})
-	m.do(helper, "accept", nil)
-	m.do(helper, "resolve", M{"resolution": "Replaced."})
-	m.await("closed", 1)
-	h := m.awaitEnd()
-	t.Logf("record, respond, assign, accept, resolve, closed by silence, window over: %d events, %d billable actions", len(h.Events), actions(h))
-	require.LessOrEqual(t, len(h.Events), 60)
-	require.LessOrEqual(t, actions(h), 20)
-	m.refused(first, "reopen", M{"reason": "Again."}, http.StatusConflict, "process_closed")
-	m.keep("happy")
+	for _, path := range []struct {
+		name            string
+		handedOver      bool
+		events, actions int // at most
+	}{
+		{"answered", false, 60, 20},
+		{"happy", true, 64, 20},
+	} {
+		m, by := s.record(t, first, "brief", nil), first
+		m.do(first, "respond", M{"message": "We are on it."})
+		if path.handedOver {
+			m.do(first, "assign", M{"assignee_id": helper.ID})
+			m.do(helper, "accept", nil)
+			by = helper
+		}
+		m.do(by, "resolve", M{"resolution": "Replaced."})
+		m.await("closed", 1)
+		h := m.awaitEnd()
+		t.Logf("recorded, answered, handed over (%t), resolved, closed by silence, window over: %d events, %d billable actions",
+			path.handedOver, len(h.Events), actions(h))
+		require.LessOrEqual(t, len(h.Events), path.events)
+		require.LessOrEqual(t, actions(h), path.actions)
+		m.refused(first, "reopen", M{"reason": "Again."}, http.StatusConflict, "process_closed")
+		m.keep(path.name)
+	}
 }
 
 // Else the engine would write its index of processes a second time (decision 10).
