@@ -26,6 +26,7 @@ var server struct {
 	once     sync.Once
 	url      string // of the database that one connects to in order to make others
 	template string // the migrated database that others are copies of
+	log      string // the server's, if it was started here
 	stop     func() error
 	err      error
 }
@@ -36,6 +37,9 @@ var server struct {
 func Main(m *testing.M) {
 	server.main, server.stop = true, func() error { return nil }
 	code := m.Run()
+	if code != 0 {
+		tellCrash(os.Stderr)
+	}
 	if err := server.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "testkit: stop PostgreSQL:", err)
 		code = max(code, 1)

@@ -1,9 +1,12 @@
 package testkit
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/mcrflow/mcrflow/internal/standalone"
@@ -24,6 +27,7 @@ func startServer(ctx context.Context) error {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	server.url = pg.URL("postgres")
+	server.log = filepath.Join(dir, "logs", "postgres.log")
 	server.stop = func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
@@ -33,4 +37,17 @@ func startServer(ctx context.Context) error {
 		return os.RemoveAll(dir)
 	}
 	return nil
+}
+
+// tellCrash writes what the server's log says of itself and of nobody's statement: nothing, unless a process of it died.
+func tellCrash(w io.Writer) {
+	text, _ := os.ReadFile(server.log) // there is none for a server that others have started
+	said := false
+	for line := range bytes.Lines(text) {
+		detail := said && bytes.Contains(line, []byte("DETAIL:"))
+		said = bytes.Contains(line, []byte("LOG:")) || bytes.Contains(line, []byte("PANIC:"))
+		if said || detail {
+			fmt.Fprintf(w, "testkit: PostgreSQL: %s", line)
+		}
+	}
 }
