@@ -98,7 +98,7 @@ func (h *calendars) versions(c *gin.Context) {
 		return
 	}
 	ctx := c.Request.Context()
-	if _, err := h.store.LatestCalendar(ctx, c.Param("id")); err != nil {
+	if _, err := h.store.CalendarInForce(ctx, c.Param("id")); err != nil {
 		fail(c, err)
 		return
 	}

@@ -82,7 +82,20 @@ func activeUser(ctx context.Context, people People, f *faults, field string, id 
 	return u, nil
 }
 
-// text is the value of an optional text; nil is empty.
+// knownCalendar notes a fault unless id is nil or names a calendar.
+func knownCalendar(ctx context.Context, policies Policies, f *faults, field string, id *string) error {
+	if id == nil {
+		return nil
+	}
+	_, err := policies.CalendarInForce(ctx, *id)
+	if errs.CodeOf(err) == errs.NotFound {
+		f.add(field, "unknown")
+		return nil
+	}
+	return err
+}
+
+// textOf is the value of an optional text; nil is empty.
 func textOf(s *string) string {
 	if s == nil {
 		return ""

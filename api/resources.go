@@ -9,7 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -173,14 +172,8 @@ func (h *library) fits(ctx context.Context, r models.Resource) error {
 	if r.Class != "" && !namePattern.MatchString(r.Class) {
 		f.add("class", "name")
 	}
-	if r.CalendarID != nil {
-		_, err := h.policies.LatestCalendar(ctx, *r.CalendarID)
-		switch {
-		case errs.CodeOf(err) == errs.NotFound:
-			f.add("calendar_id", "unknown")
-		case err != nil:
-			return err
-		}
+	if err := knownCalendar(ctx, h.policies, &f, "calendar_id", r.CalendarID); err != nil {
+		return err
 	}
 	return f.err()
 }

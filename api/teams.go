@@ -8,7 +8,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -136,14 +135,8 @@ func (h *teams) refer(ctx context.Context, t models.Team) error {
 	if _, err := activeUser(ctx, h.people, &f, "supervisor_id", t.SupervisorID); err != nil {
 		return err
 	}
-	if t.CalendarID != nil {
-		_, err := h.policies.LatestCalendar(ctx, *t.CalendarID)
-		switch {
-		case errs.CodeOf(err) == errs.NotFound:
-			f.add("calendar_id", "unknown")
-		case err != nil:
-			return err
-		}
+	if err := knownCalendar(ctx, h.policies, &f, "calendar_id", t.CalendarID); err != nil {
+		return err
 	}
 	return f.err()
 }
