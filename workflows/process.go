@@ -271,12 +271,10 @@ func (p *process[S, E]) drain() {
 		p.stale = true
 	}
 	for i, facts := range p.facts {
-		for {
-			e, ok := p.receive(facts, p.signals[i])
-			if !ok {
-				break
+		for facts.Len() > 0 { // which is asked at every turn, and as a rule there is nothing to read
+			if e, ok := p.receive(facts, p.signals[i]); ok {
+				p.told = append(p.told, e)
 			}
-			p.told = append(p.told, e)
 		}
 	}
 }

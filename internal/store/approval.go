@@ -94,6 +94,10 @@ func (s *Store) ApprovalAfter(ctx context.Context, id string, seq int64) (models
 		return s.Approval(ctx, models.OutcomeReader(), id)
 	}
 	row := models.ApprovalRow{State: state}
+	if c, ok := s.cache.cases.after(state.SubjectID, 0); ok { // what a case is called never changes
+		row.Subject = c.Record.Subject
+		return row, nil
+	}
 	err := s.onConn(ctx, func(conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, subjectName, state.SubjectID).Scan(&row.Subject)
 	})
