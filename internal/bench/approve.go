@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,37 +16,51 @@ import (
 // approval, and the process that asked would work, too.
 var signers = []string{"supervisor1", "supervisor2", "manager1", "director1", "finance1"}
 
-// measureApprove lets signers approve, each in a step of their own, so that every command closes a step, opens the next one
-// and moves a promise.
-func measureApprove(ctx context.Context, b *bench) ([]line, error) {
+// measureApprove lets signers approve: together in one step, which stays open while others are asked, and each in a step of their
+// own, so that every command closes a step, opens the next one, tells its signer and moves a promise.
+func measureApprove(ctx context.Context, b *bench) (lines []line, err error) {
 	if err := b.makeClients(ctx); err != nil {
-		return nil, err
-	}
-	policy, err := b.signersPolicy(ctx)
-	if err != nil {
 		return nil, err
 	}
 	shipped, err := policies.FS.ReadFile("approval/default.yaml") // for the measures that follow
 	if err != nil {
 		return nil, err
 	}
-	if err := b.publish(ctx, "approval", policy); err != nil {
-		return nil, err
+	defer func() { err = errors.Join(err, b.publish(ctx, "approval", string(shipped))) }()
+	for _, way := range []struct {
+		name  string
+		steps [][]string
+		moves bool
+	}{
+		{"together", [][]string{signers}, false},
+		{"in turn", slices.Collect(slices.Chunk(signers, 1)), true},
+	} {
+		policy, err := b.signersPolicy(ctx, way.steps)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.publish(ctx, "approval", policy); err != nil {
+			return nil, err
+		}
+		more, err := b.approve(ctx, way.name, way.moves)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, more...)
 	}
-	lines, err := b.approve(ctx)
-	return lines, errors.Join(err, b.publish(ctx, "approval", string(shipped)))
+	return lines, nil
 }
 
-func (b *bench) approve(ctx context.Context) ([]line, error) {
+func (b *bench) approve(ctx context.Context, way string, timer bool) ([]line, error) {
 	n := sized(b, 400, 100)
 	body := []byte(`{"comment":"As agreed with the client."}`)
-	err := each(ctx, b.concurrency, n, func(ctx context.Context, i int64) error { return b.rawStart(ctx, rawID("approve", i), body) })
+	raw, moves, err := b.rawObjects(ctx, "approve-"+way, n, timer, body)
 	if err != nil {
 		return nil, err
 	}
 	var open pile
 	return b.compare(ctx, contest{
-		name: "approve an open approval (POST /approvals/{id}/approve)",
+		name: "approve an open approval (signers " + way + ")",
 		stock: func(ctx context.Context, calls int) error {
 			more := max((calls-open.left())/(len(signers)-1)+1, b.concurrency)
 			ids, err := b.openApprovals(ctx, more)
@@ -64,20 +79,26 @@ func (b *bench) approve(ctx context.Context) ([]line, error) {
 			open.put(a)
 			return nil
 		},
-		raw: func(ctx context.Context, i int64) error { return b.rawWrite(ctx, rawID("approve", i%int64(n)), body) },
+		raw:   raw,
+		moves: moves,
 	})
 }
 
-// signersPolicy asks every signer, one after the other, before accountability moves; each step is due as by the default rules.
-func (b *bench) signersPolicy(ctx context.Context) (string, error) {
+// signersPolicy asks the signers of every step, one step after the other, before accountability moves; each step is due as by the
+// default rules.
+func (b *bench) signersPolicy(ctx context.Context, asked [][]string) (string, error) {
 	var names, steps []string
-	for i, name := range signers {
-		var userID string
-		if err := b.db.QueryRowContext(ctx, "SELECT id FROM users WHERE username = $1", name).Scan(&userID); err != nil {
-			return "", err
+	for i, users := range asked {
+		var who []string
+		for _, name := range users {
+			var userID string
+			if err := b.db.QueryRowContext(ctx, "SELECT id FROM users WHERE username = $1", name).Scan(&userID); err != nil {
+				return "", err
+			}
+			who = append(who, "{user: "+userID+"}")
 		}
-		names = append(names, fmt.Sprintf("signer%d", i+1))
-		steps = append(steps, fmt.Sprintf("      %s: {mode: any, who: [{user: %s}], due: {after: 4h, clock: working}, on_due: remind}\n", names[i], userID))
+		names = append(names, fmt.Sprintf("step%d", i+1))
+		steps = append(steps, fmt.Sprintf("      %s: {mode: all, who: [%s], due: {after: 4h, clock: working}, on_due: remind}\n", names[i], strings.Join(who, ", ")))
 	}
 	return fmt.Sprintf("kind: approval\nchains:\n  accountability-transfer:\n    select: [{when: \"true\", steps: [%s]}]\n    steps:\n%s",
 		strings.Join(names, ", "), strings.Join(steps, "")), nil

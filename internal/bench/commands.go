@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/mcrflow/mcrflow/internal/id"
 )
@@ -86,7 +88,7 @@ func measureSubmit(ctx context.Context, b *bench) ([]line, error) {
 		name: "submit a case (POST /cases)",
 		ours: func(ctx context.Context, n int64) error { _, err := b.submit(ctx, n); return err },
 		raw: func(ctx context.Context, n int64) error {
-			return b.rawStart(ctx, rawID("submit", n), complaint(n, "low"))
+			return b.rawStart(ctx, rawInput{ID: rawID("submit", n)}, complaint(n, "low"))
 		},
 	})
 }
@@ -98,18 +100,19 @@ func measureCommand(ctx context.Context, b *bench) ([]line, error) {
 	}
 	n := sized(b, 400, 100)
 	var lines []line
-	for _, command := range []struct{ name, body string }{
-		{"note", `{"text":"Called the warehouse: they look for the boxes.","visibility":"internal"}`},
-		{"respond", `{"message":"We have found your boxes and send new ones today."}`},
+	for _, command := range []struct {
+		name, body string
+		moves      bool
+	}{
+		{"note", `{"text":"Called the warehouse: they look for the boxes.","visibility":"internal"}`, false},
+		{"respond", `{"message":"We have found your boxes and send new ones today."}`, true},
 	} {
 		cases, err := b.open(ctx, n)
 		if err != nil {
 			return nil, err
 		}
 		body := []byte(command.body)
-		err = each(ctx, b.concurrency, n, func(ctx context.Context, i int64) error {
-			return b.rawStart(ctx, rawID(command.name, i), body)
-		})
+		raw, moves, err := b.rawObjects(ctx, command.name, n, command.moves, body)
 		if err != nil {
 			return nil, err
 		}
@@ -119,9 +122,8 @@ func measureCommand(ctx context.Context, b *bench) ([]line, error) {
 				i %= int64(n)
 				return b.api.post(ctx, agent(i), "/cases/"+cases[i]+"/"+command.name, b.key(), body, nil)
 			},
-			raw: func(ctx context.Context, i int64) error {
-				return b.rawWrite(ctx, rawID(command.name, i%int64(n)), body)
-			},
+			raw:   raw,
+			moves: moves,
 		})
 		if err != nil {
 			return nil, err
@@ -129,4 +131,23 @@ func measureCommand(ctx context.Context, b *bench) ([]line, error) {
 		lines = append(lines, more...)
 	}
 	return lines, nil
+}
+
+// movesBy is how far away the timers are that raw objects move: as a promise, too far to fire in a run.
+const movesBy = 4 * time.Hour
+
+// rawObjects starts n objects and returns the call that writes them in turn; with timer also the one that writes n others, and sets
+// their timer anew each time.
+func (b *bench) rawObjects(ctx context.Context, name string, n int, timer bool, body []byte) (plain, moves call, err error) {
+	start := func(name string, by time.Duration) call {
+		err = errors.Join(err, each(ctx, b.concurrency, n, func(ctx context.Context, i int64) error {
+			return b.rawStart(ctx, rawInput{ID: rawID(name, i), Moves: by}, body)
+		}))
+		return func(ctx context.Context, i int64) error { return b.rawWrite(ctx, rawID(name, i%int64(n)), body) }
+	}
+	plain = start(name, 0)
+	if timer {
+		moves = start(name+", moving a timer", movesBy)
+	}
+	return plain, moves, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,20 +34,25 @@ func (t cpuTimes) plus(o cpuTimes) cpuTimes {
 	return sum
 }
 
+func (t cpuTimes) sum() (sum time.Duration) {
+	for _, v := range t {
+		sum += v
+	}
+	return sum
+}
+
 // per tells the CPU time of each part per call.
 func (t cpuTimes) per(calls int) string {
 	if calls == 0 || len(t) == 0 {
 		return "not known on this system"
 	}
 	var texts []string
-	var sum time.Duration
 	for _, name := range partNames {
 		if each := t[name] / time.Duration(calls); each >= 50*time.Microsecond {
 			texts = append(texts, fmt.Sprintf("%s %.1f", name, each.Seconds()*1000))
 		}
-		sum += t[name]
 	}
-	return fmt.Sprintf("%.1f ms (%s)", sum.Seconds()*1000/float64(calls), strings.Join(texts, ", "))
+	return fmt.Sprintf("%.1f ms (%s)", t.sum().Seconds()*1000/float64(calls), strings.Join(texts, ", "))
 }
 
 // cpu is the CPU time that the parts have used so far; empty where there is no /proc.
@@ -74,6 +80,22 @@ func (s *stand) cpu() cpuTimes {
 		}
 	}
 	return times
+}
+
+// settle waits, for half a minute at most, until all parts together take less than a tenth of a processor.
+func (s *stand) settle(ctx context.Context) error {
+	for range 30 {
+		before := s.cpu()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+		if s.cpu().minus(before).sum() < 100*time.Millisecond {
+			break
+		}
+	}
+	return nil
 }
 
 // procStat is what is needed of /proc/<pid>/stat.

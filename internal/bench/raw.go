@@ -34,10 +34,12 @@ const rawSchema = `CREATE SCHEMA IF NOT EXISTS bench;
 CREATE TABLE IF NOT EXISTS bench.objects (id text PRIMARY KEY, seq bigint NOT NULL, body jsonb NOT NULL, updated_at timestamptz NOT NULL) WITH (fillfactor = 80);
 CREATE TABLE IF NOT EXISTS bench.events (object_id text NOT NULL, seq bigint NOT NULL, body jsonb NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (object_id, seq));`
 
-// rawInput starts an object. With Fires it has one bare timer, after which it writes and ends.
+// rawInput starts an object. With Fires it has one bare timer, after which it writes and ends. With Moves every write sets its one
+// timer anew, to so long a time from then.
 type rawInput struct {
-	ID    string     `json:"id"`
-	Fires *time.Time `json:"fires,omitempty"`
+	ID    string        `json:"id"`
+	Fires *time.Time    `json:"fires,omitempty"`
+	Moves time.Duration `json:"moves,omitempty"`
 }
 
 type rawRows struct {
@@ -53,11 +55,20 @@ type rawReply struct {
 // rawObject is the trivial workflow.
 func rawObject(ctx workflow.Context, in rawInput) error {
 	var seq int64
+	stop := func() {}
 	write := func(ctx workflow.Context, body json.RawMessage) (rawReply, error) {
 		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: 10 * time.Second})
 		seq++
 		reply := rawReply{Seq: seq}
-		return reply, workflow.ExecuteLocalActivity(ctx, rawRow, rawRows{ID: in.ID, Seq: seq, Body: body}).Get(ctx, nil)
+		if err := workflow.ExecuteLocalActivity(ctx, rawRow, rawRows{ID: in.ID, Seq: seq, Body: body}).Get(ctx, nil); err != nil {
+			return reply, err
+		}
+		if in.Moves > 0 {
+			stop()
+			ctx, stop = workflow.WithCancel(ctx)
+			workflow.NewTimer(ctx, in.Moves)
+		}
+		return reply, nil
 	}
 	if err := workflow.SetUpdateHandler(ctx, rawUpdate, write); err != nil {
 		return err
@@ -133,14 +144,14 @@ func runRawWorker(ctx context.Context, out io.Writer) error {
 func rawID(name string, n int64) string { return fmt.Sprintf("raw/%s/%d", name, n) }
 
 // rawStart starts an object with its first update, as the API starts a case with its record.
-func (s *stand) rawStart(ctx context.Context, id string, body json.RawMessage) error {
+func (s *stand) rawStart(ctx context.Context, in rawInput, body json.RawMessage) error {
 	handle, err := s.engine.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: s.engine.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
-			ID: id, TaskQueue: rawQueue, WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+			ID: in.ID, TaskQueue: rawQueue, WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 			WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-		}, rawWorkflow, rawInput{ID: id}),
+		}, rawWorkflow, in),
 		UpdateOptions: client.UpdateWorkflowOptions{
-			WorkflowID: id, UpdateName: rawUpdate, Args: []any{body}, WaitForStage: client.WorkflowUpdateStageCompleted,
+			WorkflowID: in.ID, UpdateName: rawUpdate, Args: []any{body}, WaitForStage: client.WorkflowUpdateStageCompleted,
 		},
 	})
 	if err != nil {
