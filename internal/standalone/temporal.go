@@ -103,9 +103,9 @@ func StartTemporal(ctx context.Context, cfg TemporalConfig) (*Temporal, error) {
 // engine gets what a PostgreSQL client and the Go runtime read, and no secret of
 // the product, such as the key that encrypts the engine's payloads.
 func (cfg TemporalConfig) environment() []string {
-	// The engine's live heap is small, and a quarter of its CPU time went into collecting garbage; the limit keeps that in
+	// A quarter of the engine's CPU time went into collecting garbage. Less often costs memory; the limit keeps that in
 	// bounds. Variables of this program's own environment come later, and win.
-	env := append(childEnvironment(), "GOGC=300", "GOMEMLIMIT=768MiB")
+	env := append(childEnvironment(), "GOGC=300", "GOMEMLIMIT=1GiB")
 	for _, variable := range os.Environ() {
 		for _, prefix := range []string{"HOME=", "PG", "GO", "TEMPORALD_"} {
 			if strings.HasPrefix(variable, prefix) {
