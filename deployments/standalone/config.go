@@ -34,9 +34,9 @@ const (
 // default of four, a task waits in one partition while the pollers sit at
 // another. The caches are bounded in bytes, since by default they may grow to
 // more than a gigabyte. The bytes of processes are those that the database holds;
-// in memory they take more than ten times as many. With 96 MiB all of some 20,000
-// stayed, what lived came close to the memory limit, and collecting garbage took a
-// third of the engine's time.
+// in memory they take many times as much. With 96 MiB 440 MiB lived after six
+// minutes of load, under a limit of 768: collections followed one another, and a
+// step cost the engine 7 ms instead of 4.
 var dynamicSettings = dynamicconfig.StaticClient{
 	dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 	dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,

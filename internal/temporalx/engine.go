@@ -27,7 +27,7 @@ const (
 	acceptWithin = 10 * time.Second
 	answerWithin = 15 * time.Second
 	startTimeout = 12 * time.Second
-	// turnWithin is how long a command may wait for its turn. Whoever is sent away then knows at once that nothing was done.
+	// turnWithin is how long a command may wait for its turn. Whoever is sent away then knows soon that the engine was not asked.
 	turnWithin = 5 * time.Second
 )
 
