@@ -52,16 +52,13 @@ func (l *laps) String() string {
 	return fmt.Sprintf("%.0f/s, p50 %s, p99 %s", l.rate(), millis(percentile(l.took, 50)), millis(percentile(l.took, 99)))
 }
 
-// spread is the least and the greatest ratio of two rounds that followed each other.
-func spread(ours, raw *laps) (low, high float64) {
-	var all []float64
-	for i := range min(len(ours.rates), len(raw.rates)) {
-		all = append(all, ratio(ours.rates[i], raw.rates[i]))
+// ratios are those of the rates of two sides in each round.
+func ratios(ours, raw *laps) []float64 {
+	all := make([]float64, len(ours.rates))
+	for i := range all {
+		all[i] = ratio(ours.rates[i], raw.rates[i])
 	}
-	if len(all) == 0 {
-		return 0, 0
-	}
-	return slices.Min(all), slices.Max(all)
+	return all
 }
 
 // millis writes a duration in milliseconds.
