@@ -167,23 +167,16 @@ func (t *relationshipStep) actFor(me Person) {
 	}
 }
 
-// must lets the actor act in the right of the first person, of those in whose name they may, who fits; a refusal names who
-// would do.
-func (t *relationshipStep) must(action RelationshipAction, fits func(Person) bool, who ...relationshipWho) error {
-	for _, p := range t.can.In(RelationshipProcess) {
-		if fits(p) {
-			t.actFor(p)
-			return nil
-		}
-	}
-	return errs.New(errs.Forbidden, "relationship.not_yours", "action", string(action), "who", words(who))
-}
-
-// mustOwn is must for something that has an owner: they, the account manager and the head of the market department may.
+// mustOwn lets the actor act on something that has an owner, in the right of the first person, of those in whose name they may,
+// to whom the action's rule gives it.
 func (t *relationshipStep) mustOwn(action RelationshipAction, ownerID string) error {
-	return t.must(action, func(p Person) bool {
-		return p.ID == ownerID || whoAccountManager.is(p, t.s) || whoMarketHead.is(p, t.s)
-	}, whoOwner, whoAccountManager, whoMarketHead)
+	r, _ := ruleOf(action)
+	me, ok := r.permittedOn(t.s, ownerID, t.can)
+	if !ok {
+		return r.forbidden()
+	}
+	t.actFor(me)
+	return nil
 }
 
 // fall lets everything happen that is due.

@@ -73,13 +73,19 @@ func (t *relationshipStep) assess(data json.RawMessage) error {
 
 // mustDo lets the actor act in the right of a doer of the item. A monitor is told that they are none.
 func (t *relationshipStep) mustDo(parts responsibility.Assignment) error {
-	among := func(users []string) bool {
-		return slices.ContainsFunc(t.can.In(RelationshipProcess), func(p Person) bool { return slices.Contains(users, p.ID) })
+	persons := t.can.In(RelationshipProcess)
+	among := func(users []string) int {
+		return slices.IndexFunc(persons, func(p Person) bool { return slices.Contains(users, p.ID) })
 	}
-	if doers := parts.Doers(); !among(doers) && among(parts.AllMonitors()) {
+	if i := among(parts.Doers()); i >= 0 {
+		t.actFor(persons[i])
+		return nil
+	}
+	if among(parts.AllMonitors()) >= 0 {
 		return errs.New(errs.Forbidden, "relationship.monitor_is_not_doer", "item", parts.Item)
 	}
-	return t.must(RelationshipAssess, func(p Person) bool { return slices.Contains(parts.Doers(), p.ID) }, whoAccountManager, whoClientTeam)
+	r, _ := ruleOf(RelationshipAssess)
+	return r.forbidden()
 }
 
 // checkAssessed reports everything that is wrong with an assessment.

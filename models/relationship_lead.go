@@ -142,10 +142,7 @@ func (t *relationshipStep) actOnLead(data json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	owner := t.s.Leads[i].OwnerID
-	if err := t.must(RelationshipLeadAct, func(p Person) bool {
-		return p.ID == owner || whoAccountManager.is(p, t.s) || whoClientTeam.is(p, t.s) || whoMarketHead.is(p, t.s)
-	}, whoOwner, whoAccountManager, whoClientTeam, whoMarketHead); err != nil {
+	if err := t.mustOwn(RelationshipLeadAct, t.s.Leads[i].OwnerID); err != nil {
 		return err
 	}
 	at := t.at

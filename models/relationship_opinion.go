@@ -83,7 +83,7 @@ func (t *relationshipStep) answer(data json.RawMessage) error {
 		return noSuch("opinion", c.OpinionID)
 	}
 	o := t.s.Opinions[i]
-	if err := t.must(RelationshipAnswer, func(p Person) bool { return p.ID == o.OwnerID }, whoOwner); err != nil {
+	if err := t.mustOwn(RelationshipAnswer, o.OwnerID); err != nil {
 		return err
 	}
 	var f relationshipFaults

@@ -33,7 +33,10 @@ func AllowedPlan(s *RelationshipState, planID string, actor Actor, at time.Time)
 		_, ok := r.permitted(s, actor)
 		switch r.action {
 		case RelationshipPlanDone, RelationshipPlanDrop:
-			ok = ok && slices.ContainsFunc(p.Activities, func(a ActivityState) bool { return a.mayEnd(s, actor) })
+			ok = ok && slices.ContainsFunc(p.Activities, func(a ActivityState) bool {
+				_, mine := r.permittedOn(s, a.OwnerID, actor)
+				return mine && a.Outcome == ""
+			})
 		case RelationshipPlanClose:
 			ok = ok && !at.Before(p.From)
 		}
@@ -42,13 +45,6 @@ func AllowedPlan(s *RelationshipState, planID string, actor Actor, at time.Time)
 		}
 	}
 	return allowed
-}
-
-// mayEnd reports whether the actor may say of the activity, which is open, that it is done or given up.
-func (a ActivityState) mayEnd(s *RelationshipState, actor Actor) bool {
-	return a.Outcome == "" && slices.ContainsFunc(actor.In(RelationshipProcess), func(p Person) bool {
-		return p.ID == a.OwnerID || whoAccountManager.is(p, s) || whoMarketHead.is(p, s)
-	})
 }
 
 // Faults judges a draft by what it says alone: every fault at once. The zone is that of the calendar in which its days begin

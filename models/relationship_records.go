@@ -31,12 +31,9 @@ func MayActOn(s *RelationshipState, action RelationshipAction, ownerID string, a
 	if _, err := CheckRelationship(s, action, actor); err != nil {
 		return false
 	}
-	i := slices.IndexFunc(relationshipRules, func(r relationshipRule) bool { return r.action == action })
-	return slices.ContainsFunc(actor.In(RelationshipProcess), func(p Person) bool {
-		return slices.ContainsFunc(relationshipRules[i].who, func(w relationshipWho) bool {
-			return w != whoOwner && w.is(p, s) || w == whoOwner && p.ID == ownerID
-		})
-	})
+	r, _ := ruleOf(action)
+	_, ok := r.permittedOn(s, ownerID, actor)
+	return ok
 }
 
 // InTeam reports whether one of the persons in whose right the actor acts looks after the client: as its account manager, or

@@ -172,6 +172,15 @@ func (r relationshipRule) legal(s *RelationshipState) bool {
 	return slices.Contains(r.in, s.Stage) && (r.when == nil || r.when(s))
 }
 
+// ruleOf returns the rule of an action.
+func ruleOf(action RelationshipAction) (relationshipRule, bool) {
+	i := slices.IndexFunc(relationshipRules, func(r relationshipRule) bool { return r.action == action })
+	if i < 0 {
+		return relationshipRule{}, false
+	}
+	return relationshipRules[i], true
+}
+
 // permitted returns for whom the actor may take the action: their own id, or else the first person whose deputy they are.
 func (r relationshipRule) permitted(s *RelationshipState, actor Actor) (Person, bool) {
 	for _, p := range actor.In(RelationshipProcess) {
@@ -180,6 +189,23 @@ func (r relationshipRule) permitted(s *RelationshipState, actor Actor) (Person, 
 		}
 	}
 	return Person{}, false
+}
+
+// permittedOn is permitted for one thing that the action is about: of all owners, only its own counts.
+func (r relationshipRule) permittedOn(s *RelationshipState, ownerID string, actor Actor) (Person, bool) {
+	for _, p := range actor.In(RelationshipProcess) {
+		if slices.ContainsFunc(r.who, func(w relationshipWho) bool {
+			return w != whoOwner && w.is(p, s) || w == whoOwner && p.ID == ownerID
+		}) {
+			return p, true
+		}
+	}
+	return Person{}, false
+}
+
+// forbidden is the refusal of the action to somebody who stands in none of the relations it asks for.
+func (r relationshipRule) forbidden() error {
+	return errs.New(errs.Forbidden, "relationship.not_yours", "action", string(r.action), "who", words(r.who))
 }
 
 // AllowedRelationship lists the actions that the actor may take now.
@@ -195,17 +221,16 @@ func AllowedRelationship(s *RelationshipState, actor Actor) []RelationshipAction
 
 // CheckRelationship reports whether the actor may take the action now, and in whose right. It only reads.
 func CheckRelationship(s *RelationshipState, action RelationshipAction, actor Actor) (Person, error) {
-	i := slices.IndexFunc(relationshipRules, func(r relationshipRule) bool { return r.action == action })
-	if i < 0 {
+	r, ok := ruleOf(action)
+	if !ok {
 		return Person{}, errs.New(errs.NotFound, "relationship.unknown_action", "action", string(action))
 	}
 	if s.Over() {
 		return Person{}, errs.New(errs.ProcessClosed, "relationship.over", "state", string(s.Stage))
 	}
-	r := relationshipRules[i]
 	me, ok := r.permitted(s, actor)
 	if !ok {
-		return Person{}, errs.New(errs.Forbidden, "relationship.not_yours", "action", string(action), "who", words(r.who))
+		return Person{}, r.forbidden()
 	}
 	if !r.legal(s) {
 		return Person{}, errs.New(errs.Conflict, "relationship.wrong_state", "state", string(s.Stage), "action", string(action),
