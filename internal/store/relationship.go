@@ -3,10 +3,8 @@ package store
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"gorm.io/gorm/schema"
 
 	"github.com/mcrflow/mcrflow/internal/classification"
 	"github.com/mcrflow/mcrflow/internal/errs"
@@ -98,71 +96,21 @@ func openSections(clientID string, open *models.OpenRows) []section {
 	}
 }
 
-// pageOf reads a page of the rows whose column has the value, the latest first by a time, and the cursor of the next page,
-// empty on the last.
-func pageOf[R schema.Tabler](ctx context.Context, s *Store, t table[R], where, order string, holder any, p models.Page, key func(*R) (time.Time, string)) ([]R, string, error) {
-	after, err := decodeCursor(p.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	count := &query{}
-	count.add(`SELECT FROM `+t.name+` WHERE `+where, holder)
-	if err := count.estimate(ctx, s, p); err != nil {
-		return nil, "", err
-	}
-	limit := limitOf(p)
-	q, err := t.list(where, order, holder, after, limit+1)
-	if err != nil {
-		return nil, "", err
-	}
-	rows := []R{}
-	err = s.onConn(ctx, func(conn *pgx.Conn) error {
-		found, err := conn.Query(ctx, q.text.String(), q.args...)
-		if err != nil {
-			return err
-		}
-		return t.into(&rows)(found)
-	})
-	if err != nil || len(rows) <= limit {
-		return rows, "", err
-	}
-	rows = rows[:limit]
-	return rows, encodeCursor(placeAt(key(&rows[limit-1]))), nil
-}
-
-const ofClient = `client_id = $%d`
-
 // Classifications lists the proposals of a client's class, the latest first: the history of the class. It does not ask who may
 // see it; so it is with the other lists here.
 func (s *Store) Classifications(ctx context.Context, clientID string, p models.Page) ([]models.ClassificationRow, string, error) {
-	return pageOf(ctx, s, classifications, ofClient, "requested_at", clientID, p, func(r *models.ClassificationRow) (time.Time, string) { return r.RequestedAt, r.ID })
+	return classificationRecords.page(ctx, s, classificationRecords.where(clientID, nil), p)
 }
 
 // ClientPlans lists the plans for a client, the latest period first.
 func (s *Store) ClientPlans(ctx context.Context, clientID string, p models.Page) ([]models.PlanRow, string, error) {
-	return pageOf(ctx, s, clientPlans, ofClient, "starts_at", clientID, p, func(r *models.PlanRow) (time.Time, string) { return r.From, r.ID })
+	return planRecords.page(ctx, s, planRecords.where(clientID, nil), p)
 }
 
 // Plan returns one plan of whatever client, for who has asked already who may see that client; not_found when there is none.
 func (s *Store) Plan(ctx context.Context, id string) (models.PlanRow, error) {
-	var rows []models.PlanRow
-	err := s.onConn(ctx, func(conn *pgx.Conn) error {
-		found, err := conn.Query(ctx, clientPlans.columns+`WHERE id = $1`, id)
-		if err != nil {
-			return err
-		}
-		return clientPlans.into(&rows)(found)
-	})
-	if err == nil && len(rows) == 0 {
-		err = notFound()
-	}
-	if err != nil {
-		return models.PlanRow{}, err
-	}
-	return rows[0], nil
+	return planRecords.one(ctx, s, id)
 }
-
-func leadPlace(r *models.LeadRow) (time.Time, string) { return r.CreatedAt, r.ID }
 
 const unbegun = `SELECT c.id FROM clients c WHERE c.status <> 'merged' AND NOT EXISTS (SELECT FROM relationships r WHERE r.id = c.id) AND c.id > $1 ORDER BY c.id LIMIT $2`
 

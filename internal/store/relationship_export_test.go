@@ -24,8 +24,10 @@ func RelationshipStatements(clientID, userID string) map[string][]any {
 			all["list of "+name+" after "+after] = statement(q.text.String(), q.args...)
 		}
 		for name, of := range map[string]func(string) (*query, error){
-			"classifications": func(a string) (*query, error) { return classifications.list(ofClient, "requested_at", clientID, a, 51) },
-			"plans":           func(a string) (*query, error) { return clientPlans.list(ofClient, "starts_at", clientID, a, 51) },
+			"classifications": func(a string) (*query, error) {
+				return classificationRecords.statement(classificationRecords.where(clientID, nil), a, 51)
+			},
+			"plans": func(a string) (*query, error) { return planRecords.statement(planRecords.where(clientID, nil), a, 51) },
 		} {
 			q, err := of(after)
 			list(name, q, err)

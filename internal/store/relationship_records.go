@@ -14,11 +14,15 @@ import (
 type record[R schema.Tabler] struct {
 	table[R]
 	order string // the instant by which it is listed
-	part  string // whether one of the users $%d has a part in a row
+	part  string // whether one of the users $%d has a part in a row; empty where nobody asks for that
 	place func(*R) (time.Time, string)
 }
 
 var (
+	classificationRecords = record[models.ClassificationRow]{
+		classifications, "requested_at", "", func(r *models.ClassificationRow) (time.Time, string) { return r.RequestedAt, r.ID },
+	}
+	planRecords       = record[models.PlanRow]{clientPlans, "starts_at", "", func(r *models.PlanRow) (time.Time, string) { return r.From, r.ID }}
 	assessmentRecords = record[models.AssessmentRow]{
 		assessments, "at", `by_id = ANY($%d)`, func(r *models.AssessmentRow) (time.Time, string) { return r.At, r.ID },
 	}
@@ -36,7 +40,10 @@ var (
 		opinions, "at", `(by_id = ANY($%[1]d) OR owner_id = ANY($%[1]d) OR monitors ?| $%[1]d)`,
 		func(r *models.OpinionRow) (time.Time, string) { return r.At, r.ID },
 	}
-	leadRecords = record[models.LeadRow]{leads, "created_at", `(owner_id = ANY($%[1]d) OR created_by = ANY($%[1]d))`, leadPlace}
+	leadRecords = record[models.LeadRow]{
+		leads, "created_at", `(owner_id = ANY($%[1]d) OR created_by = ANY($%[1]d))`,
+		func(r *models.LeadRow) (time.Time, string) { return r.CreatedAt, r.ID },
+	}
 )
 
 // where begins the conditions of a list.

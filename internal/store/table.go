@@ -61,20 +61,5 @@ func (t table[R]) into(all *[]R) func(pgx.Rows) error {
 	}
 }
 
-// list is the statement of a page: the latest first, from where the page before has ended.
-func (t table[R]) list(where, order string, holder any, after string, n int) (*query, error) {
-	q := &query{}
-	q.add(t.columns+`WHERE `+where, holder)
-	if after != "" {
-		at, id, err := place(after)
-		if err != nil {
-			return nil, err
-		}
-		q.add(` AND (`+order+`, id) < ($%d::text::timestamptz, $%d)`, at, id)
-	}
-	q.add(` ORDER BY `+order+` DESC, id DESC LIMIT $%d`, n)
-	return q, nil
-}
-
-// placeAt is the place of a row in such a list.
+// placeAt is the place of a row in a list that is sorted by an instant and the id.
 func placeAt(at time.Time, id string) string { return placeOf(&at) + "|" + id }
