@@ -33,6 +33,10 @@ func (s shelf) Policy(_ context.Context, _ string, version int) (models.PolicyVe
 	return s.policy, nil
 }
 
+func (s shelf) BothInForce(context.Context, string, string) (policyVersion, calendarVersion int, err error) {
+	return s.policy.Version, s.calendar.Version, nil
+}
+
 func (s shelf) CalendarInForce(context.Context, string) (int, error) { return s.calendar.Version, nil }
 
 func (s shelf) Calendar(_ context.Context, _ string, version int) (models.CalendarVersion, error) {

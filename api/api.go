@@ -162,7 +162,7 @@ func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 	recorded := &records{relationshipCommands: bonds, now: now}
 	documents := &policyDocuments{store: d.Policies, org: d.Organisation, now: now}
 	work := &cases{
-		engine: d.Engine, store: d.Cases, clients: d.Clients, people: d.People, rules: rules, now: now,
+		engine: d.Engine, store: d.Cases, people: d.People, rules: rules, now: now,
 	}
 	return []resource{
 		&auth{sessions: d.Sessions, browsers: e.browsers, now: now},

@@ -25,12 +25,11 @@ const (
 // cases serves complaints and inquiries. What is read comes from the projection; what is done goes to the case's
 // process, which alone decides whether it may be done.
 type cases struct {
-	engine  Engine
-	store   Cases
-	clients Clients
-	people  People
-	rules   *rulebook.Book
-	now     func() time.Time
+	engine Engine
+	store  Cases
+	people People
+	rules  *rulebook.Book
+	now    func() time.Time
 }
 
 func (h *cases) routes(r gin.IRouter) {
@@ -96,12 +95,7 @@ func (h *cases) create(c *gin.Context) {
 
 func (h *cases) recorded(c *gin.Context, caseID string) (newCaseView, error) {
 	var req createCaseRequest
-	client, err := h.readNew(c, &req)
-	if err != nil {
-		return newCaseView{}, err
-	}
-	ctx := c.Request.Context()
-	recent, err := h.store.RecentOfClient(ctx, client.ID, h.now().Add(-duplicateWindow), recentCases)
+	client, recent, err := h.readNew(c, &req)
 	if err != nil {
 		return newCaseView{}, err
 	}
@@ -109,7 +103,7 @@ func (h *cases) recorded(c *gin.Context, caseID string) (newCaseView, error) {
 
 	event := caseEvent(c, models.ActionRecord, req.command(client))
 	var reply models.CaseReply
-	if err := h.engine.Start(ctx, models.ComplaintType, models.ComplaintWorkflowID(caseID), models.ComplaintInput{CaseID: caseID},
+	if err := h.engine.Start(c.Request.Context(), models.ComplaintType, models.ComplaintWorkflowID(caseID), models.ComplaintInput{CaseID: caseID},
 		string(models.ActionRecord), updateID(c, models.ActionRecord), event, &reply); err != nil {
 		return newCaseView{}, err
 	}
@@ -119,27 +113,28 @@ func (h *cases) recorded(c *gin.Context, caseID string) (newCaseView, error) {
 
 // readNew reads and checks the body of a new case: what its fields hold and what they refer to, all faults at once. The
 // process would refuse bad values as well, but only after it has been started. A client that was merged is client_merged.
-func (h *cases) readNew(c *gin.Context, req *createCaseRequest) (models.Client, error) {
+//
+// It returns the client and its recent cases.
+func (h *cases) readNew(c *gin.Context, req *createCaseRequest) (client models.Client, recent []models.CaseHead, err error) {
 	ctx, now := c.Request.Context(), h.now()
 	f, err := softened(bind(c, req))
 	if err != nil {
-		return models.Client{}, err
+		return client, nil, err
 	}
 	req.FirstContactID = or(req.FirstContactID, caller(c).User.ID)
-	var client models.Client
 	if !f.has("client_id") {
-		client, err = h.clients.Client(ctx, req.ClientID)
+		client, recent, err = h.store.ClientForCase(ctx, req.ClientID, now.Add(-duplicateWindow), recentCases)
 		if errs.CodeOf(err) == errs.NotFound {
 			f.add("client_id", "unknown")
 		} else if err != nil {
-			return client, err
+			return client, nil, err
 		}
 	}
 	if !f.has("first_contact_id") {
 		first := caller(c).User // known already
 		if first.ID != req.FirstContactID {
 			if first, err = activeUser(ctx, h.people, &f, "first_contact_id", &req.FirstContactID); err != nil {
-				return client, err
+				return client, nil, err
 			}
 		}
 		if !f.has("first_contact_id") && !models.May(first.Roles, models.PermCaseWork) {
@@ -157,9 +152,9 @@ func (h *cases) readNew(c *gin.Context, req *createCaseRequest) (models.Client, 
 		f.add("occurred_at", "within_year")
 	}
 	if err := f.err(); err != nil {
-		return client, err
+		return client, nil, err
 	}
-	return client, client.Open()
+	return client, recent, client.Open()
 }
 
 // list lists the cases that the caller may see, newest first. Filters: state, type, priority, assignee_id,

@@ -53,6 +53,7 @@ func newCaseBench(t *testing.T) *caseBench {
 		d.Now = func() time.Time { return friday(11, 0) }
 		d.Engine, d.Cases, d.Sessions = b.engine, b.store, hotlineSessions{d.Sessions}
 	})
+	b.store.client = b.Client
 	user := func(userID string, active bool, role models.Role) { // whose name, and so whose token, is their id
 		b.users.put(userID, models.User{ID: userID, Username: userID, Active: active, Roles: []models.Role{role}, TeamID: &hotline, Locale: i18n.English})
 	}
@@ -187,6 +188,7 @@ type scriptedCases struct {
 	events                []models.TimelineEvent
 	accountable, handling []models.Holding
 	recent                []models.CaseHead
+	client                func(ctx context.Context, id string) (models.Client, error)
 	articles              []models.KnowledgeArticle
 	caseFilter            models.CaseFilter
 	taskFilter            models.TaskFilter
@@ -218,14 +220,18 @@ func (s *scriptedCases) Responsibility(context.Context, string) (accountable, ha
 	return s.accountable, s.handling, nil
 }
 
-func (s *scriptedCases) RecentOfClient(_ context.Context, _ string, since time.Time, _ int) ([]models.CaseHead, error) {
+func (s *scriptedCases) ClientForCase(ctx context.Context, clientID string, since time.Time, _ int) (models.Client, []models.CaseHead, error) {
+	client, err := s.client(ctx, clientID)
+	if err != nil {
+		return client, nil, err
+	}
 	var found []models.CaseHead
 	for _, head := range s.recent {
 		if !head.CreatedAt.Before(since) {
 			found = append(found, head)
 		}
 	}
-	return found, nil
+	return client, found, nil
 }
 
 func (s *scriptedCases) Tasks(_ context.Context, _ models.Actor, f models.TaskFilter, _ models.Page) ([]models.TaskRow, string, error) {

@@ -117,7 +117,7 @@ func TestNoBodyBreaks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(d *api.Deps) {
 		d.Limits = api.Limits{Burst: 1 << 30, LoginBurst: 1 << 30, LinkBurst: 1 << 30}
-		d.Cases = everyCase{row: someCase(t, caseA)}
+		d.Cases = everyCase{noCases: d.Cases.(noCases), row: someCase(t, caseA)}
 		d.Approvals = everyApproval{newApprovalBench(t).store.rows[approvalA]}
 		d.Receptions = everyPlanned(t)
 		d.Campaigns, d.Surveys = everyCampaign(t)

@@ -16,7 +16,7 @@ import (
 func TestListsEstimateTheirLength(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(d *api.Deps) {
-		d.Cases = everyCase{row: someCase(t, caseA)}
+		d.Cases = everyCase{noCases: d.Cases.(noCases), row: someCase(t, caseA)}
 		d.Approvals = newApprovalBench(t).store
 		d.Receptions = everyPlanned(t)
 		d.Campaigns, d.Surveys = everyCampaign(t)

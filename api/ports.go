@@ -104,6 +104,8 @@ type Policies interface {
 	PublishPolicy(ctx context.Context, v models.PolicyVersion) (models.PolicyVersion, error)
 	LatestCalendar(ctx context.Context, id string) (models.CalendarVersion, error)
 	CalendarInForce(ctx context.Context, id string) (version int, err error)
+	// BothInForce is PolicyInForce and CalendarInForce at once; a version of 0 means that there is none.
+	BothInForce(ctx context.Context, kind, calendarID string) (policyVersion, calendarVersion int, err error)
 	Calendar(ctx context.Context, id string, version int) (models.CalendarVersion, error)
 	CalendarIDs(ctx context.Context) ([]string, error)
 	CalendarVersions(ctx context.Context, id string, p models.Page) ([]models.CalendarVersion, string, error)

@@ -291,6 +291,12 @@ func (w *world) CalendarInForce(ctx context.Context, key string) (int, error) {
 	return v.Version, err
 }
 
+func (w *world) BothInForce(ctx context.Context, kind, calendarID string) (policyVersion, calendarVersion int, err error) {
+	p, _ := w.LatestPolicy(ctx, kind)
+	c, _ := w.LatestCalendar(ctx, calendarID)
+	return p.Version, c.Version, nil
+}
+
 func (w *world) Calendar(_ context.Context, key string, version int) (models.CalendarVersion, error) {
 	return newest(w.calendars, func(v models.CalendarVersion) bool { return v.ID == key && v.Version == version })
 }

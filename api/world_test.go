@@ -110,7 +110,7 @@ func newWorld(t testing.TB, change ...func(*api.Deps)) *world {
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return noon }, Version: "test",
 		Stopping: func() bool { return w.stopping },
 		Engine:   worldEngine{w}, Database: worldDatabase{w}, Sessions: w, Idempotency: w, People: w, Deactivator: w, Clients: w,
-		Policies: w, Notifications: w, Webhooks: w, Channels: w, Messenger: w, Resources: w, Budgets: w, Organisation: w, Cases: noCases{}, Approvals: noApprovals{}, Receptions: noReceptions{}, Relationships: noRelationships{world: w}, Grading: &graders{world: w},
+		Policies: w, Notifications: w, Webhooks: w, Channels: w, Messenger: w, Resources: w, Budgets: w, Organisation: w, Cases: noCases{world: w}, Approvals: noApprovals{}, Receptions: noReceptions{}, Relationships: noRelationships{world: w}, Grading: &graders{world: w},
 		Campaigns: noCampaigns{}, Surveys: noSurveys{}, HashLink: worldLink,
 		Inspections: reports{}, Discipline: newWeeklies(),
 	}
@@ -287,8 +287,11 @@ type worldDatabase struct{ w *world }
 
 func (d worldDatabase) Check(context.Context) error { return d.w.databaseErr }
 
-// noCases is a projection without any case.
-type noCases struct{ caseReader }
+// noCases is a projection without any case, beside the clients of a world.
+type noCases struct {
+	caseReader
+	world *world
+}
 
 type caseReader interface{ api.Cases }
 
@@ -302,8 +305,9 @@ func (noCases) CaseAfter(context.Context, string, int64) (models.CaseRow, error)
 	return models.CaseRow{}, none()
 }
 
-func (noCases) RecentOfClient(context.Context, string, time.Time, int) ([]models.CaseHead, error) {
-	return nil, nil
+func (c noCases) ClientForCase(ctx context.Context, id string, _ time.Time, _ int) (models.Client, []models.CaseHead, error) {
+	client, err := c.world.Client(ctx, id)
+	return client, nil, err
 }
 
 func (noCases) Task(context.Context, models.Actor, string) (models.TaskRow, error) {

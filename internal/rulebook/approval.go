@@ -36,11 +36,7 @@ func (b *Book) ForNewApproval(ctx context.Context, o models.ApprovalOrder, org *
 	if err != nil {
 		return models.ApprovalRules{}, err
 	}
-	promises, _, err := b.LatestSLA(ctx)
-	if err != nil {
-		return models.ApprovalRules{}, err
-	}
-	c, err := b.LatestCalendar(ctx, calendarOf(org, org.Users[o.RequesterID].TeamID, promises.Document().Calendar))
+	_, _, c, err := b.promises(ctx, org, org.Users[o.RequesterID].TeamID)
 	if err != nil {
 		return models.ApprovalRules{}, err
 	}

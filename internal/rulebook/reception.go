@@ -40,10 +40,8 @@ func (b *Book) OfReception(ctx context.Context, s *models.ReceptionState, org *m
 
 // ForNewReception returns the rules in force for a reception of the team: the team's calendar, else the policy's.
 func (b *Book) ForNewReception(ctx context.Context, org *models.Org, teamID string) (models.ReceptionRules, error) {
-	p, version, err := b.LatestReception(ctx)
-	if err != nil {
-		return models.ReceptionRules{}, err
-	}
-	c, err := b.LatestCalendar(ctx, calendarOf(org, teamID, p.Document().Calendar))
+	p, version, c, err := inForce(ctx, b, b.receptions, func(p *policy.CompiledReception) string {
+		return calendarOf(org, teamID, p.Document().Calendar)
+	})
 	return models.ReceptionRules{Policy: p, PolicyVersion: version, Calendar: c, Org: org}, err
 }

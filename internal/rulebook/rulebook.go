@@ -25,6 +25,8 @@ import (
 // Source reads published versions. Which is in force is asked each time: another process may just have published one.
 type Source interface {
 	PolicyInForce(ctx context.Context, kind string) (version int, err error)
+	// BothInForce is PolicyInForce and CalendarInForce at once; a version of 0 means that there is none.
+	BothInForce(ctx context.Context, kind, calendarID string) (policyVersion, calendarVersion int, err error)
 	Policy(ctx context.Context, kind string, version int) (models.PolicyVersion, error)
 	CalendarInForce(ctx context.Context, id string) (version int, err error)
 	Calendar(ctx context.Context, id string, version int) (models.CalendarVersion, error)
@@ -107,12 +109,7 @@ func (b *Book) Campaign(ctx context.Context, version int) (*campaign.Policy, err
 
 // LatestCampaign returns the campaign policy in force, its version, and its calendar in force.
 func (b *Book) LatestCampaign(ctx context.Context) (*campaign.Policy, int, *calendar.Calendar, error) {
-	p, version, err := b.campaigns.latest(ctx)
-	if err != nil {
-		return nil, 0, nil, err
-	}
-	c, err := b.LatestCalendar(ctx, p.Calendar)
-	return p, version, c, err
+	return inForce(ctx, b, b.campaigns, func(p *campaign.Policy) string { return p.Calendar })
 }
 
 // Cadence returns one version of the cadence policy. The document is shared: nobody may change it.
@@ -122,12 +119,7 @@ func (b *Book) Cadence(ctx context.Context, version int) (*cadence.Policy, error
 
 // LatestCadence returns the cadence policy in force, its version, and its calendar in force.
 func (b *Book) LatestCadence(ctx context.Context) (*cadence.Policy, int, *calendar.Calendar, error) {
-	p, version, err := b.cadences.latest(ctx)
-	if err != nil {
-		return nil, 0, nil, err
-	}
-	c, err := b.LatestCalendar(ctx, p.Calendar)
-	return p, version, c, err
+	return inForce(ctx, b, b.cadences, func(p *cadence.Policy) string { return p.Calendar })
 }
 
 // Classification returns one version of the classification policy.
@@ -208,12 +200,35 @@ func (b *Book) OfCase(ctx context.Context, s *models.CaseState, org *models.Org)
 
 // ForNewCase returns the rules in force for a case of the team: the team's calendar, else the policy's.
 func (b *Book) ForNewCase(ctx context.Context, org *models.Org, teamID string) (models.CaseRules, error) {
-	p, version, err := b.LatestSLA(ctx)
-	if err != nil {
-		return models.CaseRules{}, err
-	}
-	c, err := b.LatestCalendar(ctx, calendarOf(org, teamID, p.Document().Calendar))
+	p, version, c, err := b.promises(ctx, org, teamID)
 	return models.CaseRules{Policy: p, PolicyVersion: version, Calendar: c, Org: org}, err
+}
+
+// promises returns the sla policy in force and its version, and the calendar in force of the team, else the policy's.
+func (b *Book) promises(ctx context.Context, org *models.Org, teamID string) (*policy.CompiledSLA, int, *calendar.Calendar, error) {
+	return inForce(ctx, b, b.slas, func(p *policy.CompiledSLA) string { return calendarOf(org, teamID, p.Document().Calendar) })
+}
+
+// inForce returns the policy in force, its version, and the calendar in force that it is counted by. Policies rarely change:
+// both are asked for at once, with the calendar of the version that was in force last time.
+func inForce[P any](ctx context.Context, b *Book, s *shelf[P], calendarOf func(P) string) (p P, version int, c *calendar.Calendar, err error) {
+	newest := int(s.newest.Load())
+	if last, ok := s.kept.Get(newest); ok {
+		id := calendarOf(last)
+		policyVersion, calendarVersion, err := b.source.BothInForce(ctx, s.kind, id)
+		if err != nil {
+			return p, 0, nil, err
+		}
+		if policyVersion == newest && calendarVersion > 0 {
+			c, err := b.Calendar(ctx, id, calendarVersion)
+			return last, newest, c, err
+		}
+	}
+	if p, version, err = s.latest(ctx); err != nil {
+		return p, 0, nil, err
+	}
+	c, err = b.LatestCalendar(ctx, calendarOf(p))
+	return p, version, c, err
 }
 
 // calendarOf names the calendar of a team: its own, else the one that a policy names.

@@ -24,6 +24,8 @@ type shelf struct {
 	policies  []models.PolicyVersion
 	calendars map[string][]models.CalendarVersion
 	reads     atomic.Int32
+	singles   atomic.Int32 // how often the policy in force was asked for by itself
+	pairs     atomic.Int32 // and with its calendar
 }
 
 func (s *shelf) of(kind string) []models.PolicyVersion {
@@ -31,6 +33,7 @@ func (s *shelf) of(kind string) []models.PolicyVersion {
 }
 
 func (s *shelf) PolicyInForce(_ context.Context, kind string) (int, error) {
+	s.singles.Add(1)
 	versions := s.of(kind)
 	if len(versions) == 0 {
 		return 0, errs.New(errs.NotFound, "policy.unknown")
@@ -55,6 +58,11 @@ func (s *shelf) CalendarInForce(_ context.Context, id string) (int, error) {
 	return versions[len(versions)-1].Version, nil
 }
 
+func (s *shelf) BothInForce(_ context.Context, kind, calendarID string) (policyVersion, calendarVersion int, err error) {
+	s.pairs.Add(1)
+	return len(s.of(kind)), len(s.calendars[calendarID]), nil
+}
+
 func (s *shelf) Calendar(_ context.Context, id string, version int) (models.CalendarVersion, error) {
 	s.reads.Add(1)
 	return s.calendars[id][version-1], nil
@@ -62,7 +70,13 @@ func (s *shelf) Calendar(_ context.Context, id string, version int) (models.Cale
 
 func (s *shelf) publish(t *testing.T, window string) {
 	t.Helper()
+	s.publishFor(t, window, "cn")
+}
+
+func (s *shelf) publishFor(t *testing.T, window, calendarID string) {
+	t.Helper()
 	doc := sample.SLA(t)
+	doc.Calendar = calendarID
 	require.NoError(t, doc.Handover.Target.UnmarshalText([]byte(window)))
 	raw, err := json.Marshal(doc)
 	require.NoError(t, err)
@@ -106,6 +120,28 @@ func TestForNewCase_takes_what_is_in_force_and_OfCase_what_was_promised(t *testi
 	require.Same(t, before.Calendar, pinned.Calendar)
 	require.Same(t, org, pinned.Org)
 	require.EqualValues(t, 4, s.reads.Load(), "two versions of each: what is known is not read again")
+}
+
+func TestPolicy_in_force_and_its_calendar_are_asked_for_at_once_while_neither_changes_place(t *testing.T) {
+	t.Parallel()
+	s, book := newShelf(t)
+	s.open(t, "night")
+	counted := func() []any {
+		r, err := book.ForNewCase(context.Background(), org, "day")
+		require.NoError(t, err)
+		return []any{r.PolicyVersion, r.Calendar.ID(), r.Calendar.Version(), s.singles.Load(), s.pairs.Load()}
+	}
+	one := int32(1)
+	require.Equal(t, []any{1, "cn", 1, one, int32(0)}, counted(), "nothing is known yet")
+	require.Equal(t, []any{1, "cn", 1, one, one}, counted())
+	s.open(t, "cn")
+	require.Equal(t, []any{1, "cn", 2, one, one + 1}, counted(), "a new version of the calendar needs no second question")
+	s.publishFor(t, "20m", "night")
+	require.Equal(t, []any{2, "night", 1, one + 1, one + 2}, counted(), "a new policy may name another calendar")
+	require.Equal(t, []any{2, "night", 1, one + 1, one + 3}, counted())
+	delete(s.calendars, "night")
+	_, err := book.ForNewCase(context.Background(), org, "day")
+	require.Equal(t, errs.NotFound, errs.CodeOf(err), "which calendar is missing, only the second question tells")
 }
 
 func TestForNewCase_takes_the_teams_own_calendar(t *testing.T) {

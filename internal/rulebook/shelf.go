@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -19,6 +20,7 @@ type shelf[P any] struct {
 	source Source
 	read   func(models.PolicyVersion) (P, error)
 	kept   *lru.Cache[int, P]
+	newest atomic.Int64 // the version that was in force when it was asked for last; 0: not asked yet
 }
 
 // newShelf returns a shelf of the kind whose documents D are compiled to P.
@@ -35,7 +37,7 @@ func newShelf[D, P any](source Source, kind string, compile func(D, int) (P, err
 		}
 		return p, nil
 	}
-	return &shelf[P]{kind, source, read, cache[int, P]()}
+	return &shelf[P]{kind: kind, source: source, read: read, kept: cache[int, P]()}
 }
 
 // asIs is how a document is compiled that is used as it stands. It is shared: nobody may change it.
@@ -74,5 +76,8 @@ func (s *shelf[P]) latest(ctx context.Context) (P, int, error) {
 		return none, 0, err
 	}
 	p, err := s.version(ctx, version)
+	if err == nil {
+		s.newest.Store(int64(version))
+	}
 	return p, version, err
 }

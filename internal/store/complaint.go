@@ -144,7 +144,7 @@ func (q *query) filter(f models.CaseFilter) {
 		q.add(` AND NOT c.breached`)
 	}
 	if f.DueBefore != nil {
-		q.add(` AND c.next_due_at < $%d`, *f.DueBefore)
+		q.add(` AND c.phase = 'live' AND c.next_due_at < $%d`, *f.DueBefore)
 	}
 }
 
@@ -345,11 +345,26 @@ func (s *Store) Responsibility(ctx context.Context, caseID string) (accountable,
 	return accountable, handling, err
 }
 
-// RecentOfClient lists the cases of a client that were recorded since an instant, the newest first, at most limit.
-func (s *Store) RecentOfClient(ctx context.Context, clientID string, since time.Time, limit int) ([]models.CaseHead, error) {
-	return read[models.CaseHead](ctx, s, `SELECT id, number, subject, status, created_at FROM cases
-		WHERE client_id = $1 AND created_at >= $2 ORDER BY created_at DESC LIMIT $3`, clientID, since, limit)
+// ClientForCase returns a client, and the cases of it that were recorded since an instant, the newest first, at most limit: all
+// that a new case asks of both, in one round trip. not_found when there is no such client.
+func (s *Store) ClientForCase(ctx context.Context, clientID string, since time.Time, limit int) (models.Client, []models.CaseHead, error) {
+	var found []models.Client
+	var recent []models.CaseHead
+	var b pgx.Batch
+	b.Queue(clients.columns+`WHERE id = $1`, clientID).Query(clients.into(&found))
+	b.Queue(`SELECT id, number, subject, status, created_at FROM cases
+		WHERE client_id = $1 AND created_at >= $2 ORDER BY created_at DESC LIMIT $3`, clientID, since, limit).Query(collectAll(&recent))
+	err := s.onConn(ctx, func(conn *pgx.Conn) error { return conn.SendBatch(ctx, &b).Close() })
+	if err == nil && len(found) == 0 {
+		err = notFound()
+	}
+	if err != nil {
+		return models.Client{}, nil, err
+	}
+	return found[0], recent, nil
 }
+
+var clients = tableOf[models.Client]()
 
 // KnowledgeArticles lists drafts and published articles, the newest first; an empty state lists both.
 func (s *Store) KnowledgeArticles(ctx context.Context, state string, p models.Page) ([]models.KnowledgeArticle, string, error) {

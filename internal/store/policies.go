@@ -21,13 +21,30 @@ func (s *Store) LatestPolicy(ctx context.Context, kind string) (models.PolicyVer
 // PolicyInForce returns the number of the version in force; not_found when none was published. Unlike LatestPolicy it reads
 // no body: nearly every new object asks for it.
 func (s *Store) PolicyInForce(ctx context.Context, kind string) (int, error) {
-	return s.inForce(ctx, "SELECT version FROM policy_versions WHERE kind = $1 ORDER BY version DESC LIMIT 1", kind)
+	return s.inForce(ctx, policyInForce, kind)
 }
 
 // CalendarInForce is PolicyInForce for a calendar.
 func (s *Store) CalendarInForce(ctx context.Context, id string) (int, error) {
-	return s.inForce(ctx, "SELECT version FROM calendar_versions WHERE id = $1 ORDER BY version DESC LIMIT 1", id)
+	return s.inForce(ctx, calendarInForce, id)
 }
+
+// BothInForce is PolicyInForce and CalendarInForce in one round trip; a version of 0 means that there is none.
+func (s *Store) BothInForce(ctx context.Context, kind, calendarID string) (policyVersion, calendarVersion int, err error) {
+	err = s.onConn(ctx, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, bothInForce, kind, calendarID).
+			Scan(&policyVersion, &calendarVersion)
+	})
+	return policyVersion, calendarVersion, err
+}
+
+var (
+	policyInForce   = newest("policy_versions WHERE kind = $1")
+	calendarInForce = newest("calendar_versions WHERE id = $1")
+	bothInForce     = "SELECT coalesce((" + policyInForce + "), 0), coalesce((" + newest("calendar_versions WHERE id = $2") + "), 0)"
+)
+
+func newest(of string) string { return "SELECT version FROM " + of + " ORDER BY version DESC LIMIT 1" }
 
 func (s *Store) inForce(ctx context.Context, statement, name string) (version int, err error) {
 	err = s.onConn(ctx, func(conn *pgx.Conn) error {

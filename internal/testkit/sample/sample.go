@@ -160,6 +160,11 @@ func (s Shelf) Policy(_ context.Context, kind string, _ int) (models.PolicyVersi
 	return models.PolicyVersion{Kind: kind, Version: 1, Body: s.policies[kind]}, nil
 }
 
+// BothInForce are the first versions.
+func (s Shelf) BothInForce(context.Context, string, string) (policyVersion, calendarVersion int, err error) {
+	return 1, 1, nil
+}
+
 // CalendarInForce is the first version.
 func (s Shelf) CalendarInForce(context.Context, string) (int, error) { return 1, nil }
 
