@@ -127,8 +127,9 @@ func begin[S, E any](ctx workflow.Context, id string, s spec[S, E], state *S, un
 			return nil, err
 		}
 	}
+	check, command := p.checkCommand, p.command // one of each, however many actions there are
 	for _, action := range s.actions {
-		if err := wf.Handle(ctx, action, p.checkCommand, p.command); err != nil {
+		if err := wf.Handle(ctx, action, check, command); err != nil {
 			return nil, err
 		}
 	}

@@ -102,7 +102,7 @@ func (b *bench) compare(ctx context.Context, c contest) ([]line, error) {
 	for round := range rounds + 1 {
 		for _, s := range turn {
 			if s == ours && c.stock != nil {
-				if err := c.stock(ctx, made*2); err != nil {
+				if err := c.stock(ctx, made+made/2); err != nil {
 					return nil, err
 				}
 			}
@@ -114,14 +114,12 @@ func (b *bench) compare(ctx context.Context, c contest) ([]line, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.name, err)
 			}
-			if s == ours {
-				made = len(took)
-			}
-			if round == 0 {
+			if made = max(made, len(took)); round == 0 {
 				continue
 			}
-			s.total.add(took, elapsed, b.cpu().minus(before))
-			b.say("%s, round %d of %d, %s: %.0f/s", c.name, round, rounds, s.name, s.total.rates[round-1])
+			spent := b.cpu().minus(before)
+			s.total.add(took, elapsed, spent)
+			b.say("%s, round %d of %d, %s: %.0f/s; CPU per call %s", c.name, round, rounds, s.name, s.total.rates[round-1], spent.per(len(took)))
 		}
 		slices.Reverse(turn)
 	}

@@ -51,8 +51,8 @@ func (c *CompiledSLA) Match(f CaseFacts) (rule int, defs []sla.Definition) {
 	return rule, cloneDefinitions(c.doc.Rules[rule].Milestones)
 }
 
-// Document returns the policy with all defaults filled in. The copy is the caller's.
-func (c *CompiledSLA) Document() SLA { return c.doc.clone() }
+// Document returns the policy with all defaults filled in. It is shared: nobody may change it.
+func (c *CompiledSLA) Document() *SLA { return &c.doc }
 
 // withDefaults fills in what a document may leave out: when the two milestones of every rule start and stop, that a
 // reopened case gets a new promise, that a new priority counts from the start, and that rungs count working time. It

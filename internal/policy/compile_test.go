@@ -204,30 +204,27 @@ func TestCompileSLA_takes_what_publication_would_refuse_today(t *testing.T) {
 	require.Zero(t, rule)
 }
 
-func TestCompiledSLA_shares_nothing_with_its_callers(t *testing.T) {
+func TestCompiledSLA_is_not_changed_by_its_source_nor_by_what_was_matched(t *testing.T) {
 	t.Parallel()
 	s := defaultSLA(t)
 	c, err := policy.CompileSLA(s)
 	require.NoError(t, err)
-	want := c.Document()
+	same, err := policy.CompileSLA(defaultSLA(t))
+	require.NoError(t, err)
 
-	spoil := func(s policy.SLA) {
-		s.Priority.Matrix["high"]["high"] = "P4"
-		delete(s.Priority.Matrix, "low")
-		s.Priority.RaiseForClasses[0] = "C"
-		s.Rules[0].When = "false"
-		s.Rules[0].Milestones[1].PausesIn[0] = "closed"
-		s.Rules[0].Milestones[0].WarnAt[0].Percent = 1
-		s.UpdateEvery.Clock = sla.Elapsed
-		s.Ladder[0].Notify[0] = "admin"
-		s.Ladder[0].On = "breach"
-	}
-	spoil(s)
-	spoil(c.Document())
+	s.Priority.Matrix["high"]["high"] = "P4"
+	delete(s.Priority.Matrix, "low")
+	s.Priority.RaiseForClasses[0] = "C"
+	s.Rules[0].When = "false"
+	s.Rules[0].Milestones[1].PausesIn[0] = "closed"
+	s.Rules[0].Milestones[0].WarnAt[0].Percent = 1
+	s.UpdateEvery.Clock = sla.Elapsed
+	s.Ladder[0].Notify[0] = "admin"
+	s.Ladder[0].On = "breach"
 	_, defs := c.Match(policy.CaseFacts{Type: "inquiry"})
 	defs[1].PausesIn[0], defs[0].Name = "closed", "none"
 
-	require.Equal(t, want, c.Document())
+	require.Equal(t, same.Document(), c.Document())
 	require.Equal(t, "P1", c.Priority("high", "high", "B"))
 }
 

@@ -174,8 +174,8 @@ func (c *CompiledReception) Checklist(f ReceptionFacts) []ChecklistItem {
 	return items
 }
 
-// Document returns the policy. The copy is the caller's.
-func (c *CompiledReception) Document() Reception { return c.doc.clone() }
+// Document returns the policy. It is shared: nobody may change it.
+func (c *CompiledReception) Document() *Reception { return &c.doc }
 
 // Overrun is how many minor units more than the budget may be asked for or claimed without asking again.
 func (t Tolerance) Overrun(budget int64) int64 {
