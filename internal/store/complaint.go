@@ -350,11 +350,13 @@ func (s *Store) Responsibility(ctx context.Context, caseID string) (accountable,
 func (s *Store) ClientForCase(ctx context.Context, clientID string, since time.Time, limit int) (models.Client, []models.CaseHead, error) {
 	var found []models.Client
 	var recent []models.CaseHead
-	var b pgx.Batch
-	b.Queue(clients.columns+`WHERE id = $1`, clientID).Query(clients.into(&found))
-	b.Queue(`SELECT id, number, subject, status, created_at FROM cases
-		WHERE client_id = $1 AND created_at >= $2 ORDER BY created_at DESC LIMIT $3`, clientID, since, limit).Query(collectAll(&recent))
-	err := s.onConn(ctx, func(conn *pgx.Conn) error { return conn.SendBatch(ctx, &b).Close() })
+	err := s.onConn(ctx, func(conn *pgx.Conn) error {
+		var b pgx.Batch
+		b.Queue(clients.columns+`WHERE id = $1`, clientID).Query(clients.into(&found))
+		b.Queue(`SELECT id, number, subject, status, created_at FROM cases
+			WHERE client_id = $1 AND created_at >= $2 ORDER BY created_at DESC LIMIT $3`, clientID, since, limit).Query(collectAll(&recent))
+		return conn.SendBatch(ctx, &b).Close()
+	})
 	if err == nil && len(found) == 0 {
 		err = notFound()
 	}

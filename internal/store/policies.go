@@ -32,8 +32,7 @@ func (s *Store) CalendarInForce(ctx context.Context, id string) (int, error) {
 // BothInForce is PolicyInForce and CalendarInForce in one round trip; a version of 0 means that there is none.
 func (s *Store) BothInForce(ctx context.Context, kind, calendarID string) (policyVersion, calendarVersion int, err error) {
 	err = s.onConn(ctx, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, bothInForce, kind, calendarID).
-			Scan(&policyVersion, &calendarVersion)
+		return conn.QueryRow(ctx, bothInForce, kind, calendarID).Scan(&policyVersion, &calendarVersion)
 	})
 	return policyVersion, calendarVersion, err
 }

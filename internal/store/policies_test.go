@@ -101,6 +101,16 @@ func TestCalendar_versions_count_up_also_when_many_publish_at_once(t *testing.T)
 	require.Equal(t, 8, inForce)
 	_, err = s.CalendarInForce(t.Context(), "de")
 	requireCode(t, errs.NotFound, err)
+	_, err = s.PublishPolicy(t.Context(), models.PolicyVersion{Kind: "sla", Body: []byte(`{}`), PublishedBy: "user_x"})
+	require.NoError(t, err)
+	for _, both := range []struct {
+		kind, calendar    string
+		policy, calendars int
+	}{{"sla", "cn", 1, 8}, {"sla", "de", 1, 0}, {"none", "cn", 0, 8}} {
+		policyVersion, calendarVersion, err := s.BothInForce(t.Context(), both.kind, both.calendar)
+		require.NoError(t, err)
+		require.Equal(t, []int{both.policy, both.calendars}, []int{policyVersion, calendarVersion}, both)
+	}
 	versions, _, err := s.CalendarVersions(t.Context(), "cn", models.Page{})
 	require.NoError(t, err)
 	require.Len(t, versions, 8)
