@@ -214,4 +214,5 @@ func TestCaseLaws(t *testing.T) {
 			require.Equal(rt, string(raw), string(again), copied)
 		}
 	})
+	require.Equal(t, rules(t, o).Policy.Document(), r.Policy.Document(), "all steps share the policy: none changes it")
 }

@@ -480,6 +480,7 @@ func TestReceptionLaws(t *testing.T) {
 		}
 		l.replay()
 	})
+	require.Equal(t, receptionRules(t, o).Policy.Document(), r.Policy.Document(), "all steps share the policy: none changes it")
 }
 
 // decides lets the running approval have a random outcome, more often than not when there is one.
