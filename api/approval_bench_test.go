@@ -124,28 +124,28 @@ type approvalEngine struct {
 	sent  []asked
 }
 
-func (e *approvalEngine) Update(_ context.Context, workflowID, name, updateID string, cmd, _ any) error {
+func (e *approvalEngine) Update(_ context.Context, workflowID, name, updateID string, cmd any) (models.Reply, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	event := cmd.(models.ApprovalEvent)
 	e.sent = append(e.sent, asked{workflowID, name, updateID, event})
 	if e.err != nil {
-		return e.err
+		return models.Reply{}, e.err
 	}
 	e.store.mu.Lock()
 	defer e.store.mu.Unlock()
 	approvalID := strings.TrimPrefix(workflowID, "approval/")
 	row, ok := e.store.rows[approvalID]
 	if !ok || row.State.Over() {
-		return errs.New(errs.NotFound, "process_unknown")
+		return models.Reply{}, errs.New(errs.NotFound, "process_unknown")
 	}
 	step, err := models.ApplyApproval(&row.State, models.AdvanceApproval{ApprovalID: approvalID, Event: event, At: friday(11, 0)}, e.rules)
 	if err != nil {
-		return err
+		return models.Reply{}, err
 	}
 	row.State = step.State
 	e.store.rows[approvalID] = row
-	return nil
+	return models.Reply{}, nil
 }
 
 // approvalRows is the projection. Hidden approvals are seen only by those who may read all.

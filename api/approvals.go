@@ -147,9 +147,8 @@ func (h *approvals) update(c *gin.Context, approvalID string, verb approval.Verb
 	if err != nil {
 		return 0, err
 	}
-	var reply models.ApprovalReply
-	err = h.engine.Update(c.Request.Context(), models.ApprovalWorkflowID(approvalID), string(verb), string(verb)+":"+meta.RequestID,
-		models.ApprovalEvent{Meta: meta, Verb: verb, Data: data}, &reply)
+	reply, err := h.engine.Update(c.Request.Context(), models.ApprovalWorkflowID(approvalID), string(verb), string(verb)+":"+meta.RequestID,
+		models.ApprovalEvent{Meta: meta, Verb: verb, Data: data})
 	return reply.Seq, err
 }
 

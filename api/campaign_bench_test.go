@@ -211,35 +211,35 @@ type campaignEngine struct {
 	follows map[string]*models.FollowUpState
 }
 
-func (e *campaignEngine) Start(_ context.Context, workflowType, workflowID string, input any, name, updateID string, cmd, _ any) error {
+func (e *campaignEngine) Start(_ context.Context, workflowType, workflowID string, input any, name, updateID string, cmd any) (models.Reply, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch event := cmd.(type) {
 	case models.CampaignEvent:
 		e.sent = append(e.sent, launched{workflowType, workflowID, name, updateID, event.Meta, event.Data})
 		if e.err != nil {
-			return e.err
+			return models.Reply{}, e.err
 		}
-		return e.campaign(input.(models.CampaignInput).CampaignID, event)
+		return models.Reply{}, e.campaign(input.(models.CampaignInput).CampaignID, event)
 	case models.FollowUpEvent:
 		e.sent = append(e.sent, launched{workflowType, workflowID, name, updateID, event.Meta, event.Data})
 		if e.err != nil {
-			return e.err
+			return models.Reply{}, e.err
 		}
-		return e.followUp(input.(models.FollowUpInput).InvitationID, event)
+		return models.Reply{}, e.followUp(input.(models.FollowUpInput).InvitationID, event)
 	}
 	panic("unknown command")
 }
 
-func (e *campaignEngine) Update(_ context.Context, workflowID, name, updateID string, cmd, _ any) error {
+func (e *campaignEngine) Update(_ context.Context, workflowID, name, updateID string, cmd any) (models.Reply, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	event := cmd.(models.CampaignEvent)
 	e.sent = append(e.sent, launched{"", workflowID, name, updateID, event.Meta, event.Data})
 	if e.err != nil {
-		return e.err
+		return models.Reply{}, e.err
 	}
-	return e.campaign(strings.TrimPrefix(workflowID, "campaign/"), event)
+	return models.Reply{}, e.campaign(strings.TrimPrefix(workflowID, "campaign/"), event)
 }
 
 // judged are the rules in force.

@@ -102,8 +102,8 @@ func (h *campaigns) recorded(c *gin.Context, campaignID string) (models.Campaign
 	if err := h.define(ctx, &cmd.Definition, req); err != nil {
 		return models.CampaignRow{}, err
 	}
-	err := h.engine.Start(ctx, models.CampaignType, models.CampaignWorkflowID(campaignID), models.CampaignInput{CampaignID: campaignID},
-		string(models.CampaignCreate), campaignUpdateID(c, models.CampaignCreate), campaignEvent(c, models.CampaignCreate, cmd), new(struct{}))
+	_, err := h.engine.Start(ctx, models.CampaignType, models.CampaignWorkflowID(campaignID), models.CampaignInput{CampaignID: campaignID},
+		string(models.CampaignCreate), campaignUpdateID(c, models.CampaignCreate), campaignEvent(c, models.CampaignCreate, cmd))
 	if err != nil {
 		return models.CampaignRow{}, err
 	}
@@ -123,9 +123,9 @@ func (h *campaigns) patch(c *gin.Context) {
 		func(row *models.CampaignRow) error { return h.define(ctx, &row.State.Definition, req) },
 		func(ctx context.Context, row models.CampaignRow) (models.CampaignRow, error) {
 			tries++ // what is sent differs by try, and the engine keeps one answer per id
-			err := h.engine.Update(ctx, models.CampaignWorkflowID(row.State.ID), string(models.CampaignChange),
+			_, err := h.engine.Update(ctx, models.CampaignWorkflowID(row.State.ID), string(models.CampaignChange),
 				fmt.Sprintf("%s:%d", campaignUpdateID(c, models.CampaignChange), tries),
-				campaignEvent(c, models.CampaignChange, models.DefineCampaign{Definition: row.State.Definition, Version: row.State.Version}), new(struct{}))
+				campaignEvent(c, models.CampaignChange, models.DefineCampaign{Definition: row.State.Definition, Version: row.State.Version}))
 			if err != nil {
 				return row, h.reason(c, err)
 			}
@@ -160,8 +160,8 @@ func (h *campaigns) acted(c *gin.Context, action models.CampaignAction) (models.
 	}
 	data, err := readAction[emptyRequest](c, &checks{now: h.now()})
 	if err == nil {
-		err = h.engine.Update(c.Request.Context(), models.CampaignWorkflowID(campaignID), string(action), campaignUpdateID(c, action),
-			campaignEvent(c, action, data), new(struct{}))
+		_, err = h.engine.Update(c.Request.Context(), models.CampaignWorkflowID(campaignID), string(action), campaignUpdateID(c, action),
+			campaignEvent(c, action, data))
 	}
 	if err != nil {
 		return models.CampaignRow{}, h.reason(c, err)

@@ -102,9 +102,9 @@ func (h *cases) recorded(c *gin.Context, caseID string) (newCaseView, error) {
 	recent = slices.DeleteFunc(recent, func(other models.CaseHead) bool { return other.ID == caseID }) // of an earlier attempt
 
 	event := caseEvent(c, models.ActionRecord, req.command(client))
-	var reply models.CaseReply
-	if err := h.engine.Start(c.Request.Context(), models.ComplaintType, models.ComplaintWorkflowID(caseID), models.ComplaintInput{CaseID: caseID},
-		string(models.ActionRecord), updateID(c, models.ActionRecord), event, &reply); err != nil {
+	reply, err := h.engine.Start(c.Request.Context(), models.ComplaintType, models.ComplaintWorkflowID(caseID), models.ComplaintInput{CaseID: caseID},
+		string(models.ActionRecord), updateID(c, models.ActionRecord), event)
+	if err != nil {
 		return newCaseView{}, err
 	}
 	view, err := h.outcome(c, caseID, reply.Seq)

@@ -158,25 +158,25 @@ type scriptedEngine struct {
 	applied func() // when a command is accepted
 }
 
-func (e *scriptedEngine) Start(_ context.Context, _, workflowID string, input any, name, updateID string, cmd, _ any) error {
+func (e *scriptedEngine) Start(_ context.Context, _, workflowID string, input any, name, updateID string, cmd any) (models.Reply, error) {
 	event := cmd.(models.CaseEvent)
 	e.sent = append(e.sent, sent{workflowID, name, updateID, event})
 	var record models.RecordCase
 	if err := json.Unmarshal(event.Data, &record); err != nil {
-		return err
+		return models.Reply{}, err
 	}
 	if e.err == nil {
 		e.start(input.(models.ComplaintInput).CaseID, record)
 	}
-	return e.err
+	return models.Reply{}, e.err
 }
 
-func (e *scriptedEngine) Update(_ context.Context, workflowID, name, updateID string, cmd, _ any) error {
+func (e *scriptedEngine) Update(_ context.Context, workflowID, name, updateID string, cmd any) (models.Reply, error) {
 	e.sent = append(e.sent, sent{workflowID, name, updateID, cmd.(models.CaseEvent)})
 	if e.err == nil && e.applied != nil {
 		e.applied()
 	}
-	return e.err
+	return models.Reply{}, e.err
 }
 
 // scriptedCases is the projection. Hidden cases are seen only by those who may read all.

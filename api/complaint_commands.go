@@ -116,9 +116,8 @@ func (h *cases) acted(c *gin.Context, command caseCommand) (caseView, error) {
 // update sends a command to the process of a case, and returns the step that it has become. A process that is not running any
 // more has ended with the case.
 func (h *cases) update(c *gin.Context, caseID string, action models.CaseAction, data any) (int64, error) {
-	var reply models.CaseReply
-	err := h.engine.Update(c.Request.Context(), models.ComplaintWorkflowID(caseID), string(action), updateID(c, action),
-		caseEvent(c, action, data), &reply)
+	reply, err := h.engine.Update(c.Request.Context(), models.ComplaintWorkflowID(caseID), string(action), updateID(c, action),
+		caseEvent(c, action, data))
 	if err == nil {
 		return reply.Seq, nil
 	}

@@ -12,9 +12,9 @@ import (
 // answer in time), not_found (no such process is running) or what the process answered.
 type Engine interface {
 	// Start starts the process with its first command, or finds it running, and waits for the command's answer.
-	Start(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd, out any) error
+	Start(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd any) (models.Reply, error)
 	// Update sends a command to a running process and waits for its answer.
-	Update(ctx context.Context, workflowID, name, updateID string, cmd, out any) error
+	Update(ctx context.Context, workflowID, name, updateID string, cmd any) (models.Reply, error)
 	// Signal tells a running process a fact; a process that is over is not_found.
 	Signal(ctx context.Context, workflowID, name string, arg any) error
 	// Check reports whether the engine can be reached.

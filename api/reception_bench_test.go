@@ -182,12 +182,12 @@ type receptionEngine struct {
 	sent  []planned
 }
 
-func (e *receptionEngine) Start(_ context.Context, _, workflowID string, input any, name, updateID string, cmd, _ any) error {
-	return e.take(workflowID, name, updateID, cmd.(models.ReceptionEvent), input.(models.ReceptionInput).ReceptionID)
+func (e *receptionEngine) Start(_ context.Context, _, workflowID string, input any, name, updateID string, cmd any) (models.Reply, error) {
+	return models.Reply{}, e.take(workflowID, name, updateID, cmd.(models.ReceptionEvent), input.(models.ReceptionInput).ReceptionID)
 }
 
-func (e *receptionEngine) Update(_ context.Context, workflowID, name, updateID string, cmd, _ any) error {
-	return e.take(workflowID, name, updateID, cmd.(models.ReceptionEvent), strings.TrimPrefix(workflowID, "reception/"))
+func (e *receptionEngine) Update(_ context.Context, workflowID, name, updateID string, cmd any) (models.Reply, error) {
+	return models.Reply{}, e.take(workflowID, name, updateID, cmd.(models.ReceptionEvent), strings.TrimPrefix(workflowID, "reception/"))
 }
 
 func (e *receptionEngine) take(workflowID, name, updateID string, event models.ReceptionEvent, receptionID string) error {

@@ -199,9 +199,9 @@ func (h *receptions) recorded(c *gin.Context, receptionID string) (fullReception
 	if err != nil {
 		return fullReceptionView{}, err
 	}
-	err = h.engine.Start(c.Request.Context(), models.ReceptionType, models.ReceptionWorkflowID(receptionID),
+	_, err = h.engine.Start(c.Request.Context(), models.ReceptionType, models.ReceptionWorkflowID(receptionID),
 		models.ReceptionInput{ReceptionID: receptionID}, string(models.ReceptionRecord), receptionUpdateID(c, models.ReceptionRecord),
-		receptionEvent(c, models.ReceptionRecord, cmd), new(models.ReceptionReply))
+		receptionEvent(c, models.ReceptionRecord, cmd))
 	if err != nil {
 		return fullReceptionView{}, err
 	}

@@ -111,8 +111,8 @@ func (h *receptions) acted(c *gin.Context, command receptionCommand) (fullRecept
 	}
 	data, err := command.read(c, &checks{now: h.now()})
 	if err == nil { // whoever may do it may see the reception
-		err = h.engine.Update(c.Request.Context(), models.ReceptionWorkflowID(receptionID), string(command.action),
-			receptionUpdateID(c, command.action), receptionEvent(c, command.action, data), new(models.ReceptionReply))
+		_, err = h.engine.Update(c.Request.Context(), models.ReceptionWorkflowID(receptionID), string(command.action),
+			receptionUpdateID(c, command.action), receptionEvent(c, command.action, data))
 	}
 	if err != nil {
 		return fullReceptionView{}, h.reason(c, err)

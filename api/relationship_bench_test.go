@@ -141,24 +141,24 @@ type bondEngine struct {
 	sent  []bondTold
 }
 
-func (e *bondEngine) Start(_ context.Context, _, workflowID string, input any, name, updateID string, cmd, _ any) error {
+func (e *bondEngine) Start(_ context.Context, _, workflowID string, input any, name, updateID string, cmd any) (models.Reply, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	event := cmd.(models.RelationshipEvent)
 	e.sent = append(e.sent, bondTold{workflowID, name, updateID, event})
 	if e.err != nil {
-		return e.err
+		return models.Reply{}, e.err
 	}
 	clientID := input.(models.RelationshipInput).ClientID
 	if _, begun := e.store.states[clientID]; !begun {
 		if err := e.step(clientID, models.RelationshipEvent{Action: models.RelationshipBegin}); err != nil {
-			return err
+			return models.Reply{}, err
 		}
 	}
 	if name == models.RelationshipReady {
-		return nil
+		return models.Reply{}, nil
 	}
-	return e.step(clientID, event)
+	return models.Reply{}, e.step(clientID, event)
 }
 
 func (e *bondEngine) Signal(_ context.Context, workflowID, name string, arg any) error {

@@ -49,8 +49,9 @@ func (h *relationshipCommands) begin(ctx context.Context, clientID string) error
 }
 
 func (h *relationshipCommands) start(ctx context.Context, clientID, name, updateID string, e models.RelationshipEvent) error {
-	return h.engine.Start(ctx, models.RelationshipType, models.RelationshipWorkflowID(clientID), models.RelationshipInput{ClientID: clientID},
-		name, updateID, e, new(models.CaseReply))
+	_, err := h.engine.Start(ctx, models.RelationshipType, models.RelationshipWorkflowID(clientID), models.RelationshipInput{ClientID: clientID},
+		name, updateID, e)
+	return err
 }
 
 // aligned tells the process that the client's row was changed outside of it. One that is not told now finds out at its next

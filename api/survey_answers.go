@@ -113,9 +113,9 @@ func (h *answering) submit(ctx context.Context, i asked, meta models.Meta, r mod
 	if err != nil {
 		panic(err) // a struct of texts and numbers
 	}
-	err = h.engine.Start(ctx, models.FollowUpType, models.FollowUpWorkflowID(i.ID), models.FollowUpInput{InvitationID: i.ID},
+	_, err = h.engine.Start(ctx, models.FollowUpType, models.FollowUpWorkflowID(i.ID), models.FollowUpInput{InvitationID: i.ID},
 		string(models.FollowUpRespond), string(models.FollowUpRespond)+":"+meta.RequestID,
-		models.FollowUpEvent{Meta: meta, Action: models.FollowUpRespond, Data: data}, new(struct{}))
+		models.FollowUpEvent{Meta: meta, Action: models.FollowUpRespond, Data: data})
 	if errs.CodeOf(err) == errs.NotFound { // it has just ended
 		return errs.Wrap(err, errs.ProcessClosed, "survey.answered")
 	}

@@ -271,12 +271,12 @@ func stale() error { return errs.New(errs.PreconditionFailed, "precondition_fail
 
 type worldEngine struct{ w *world }
 
-func (e worldEngine) Start(context.Context, string, string, any, string, string, any, any) error {
-	return e.w.engineErr
+func (e worldEngine) Start(context.Context, string, string, any, string, string, any) (models.Reply, error) {
+	return models.Reply{}, e.w.engineErr
 }
 
-func (e worldEngine) Update(context.Context, string, string, string, any, any) error {
-	return e.w.engineErr
+func (e worldEngine) Update(context.Context, string, string, string, any) (models.Reply, error) {
+	return models.Reply{}, e.w.engineErr
 }
 
 func (e worldEngine) Signal(context.Context, string, string, any) error { return e.w.engineErr }

@@ -91,11 +91,6 @@ type ApprovalEvent struct {
 	Data json.RawMessage `json:"data,omitempty"`
 }
 
-// ApprovalReply answers a command: the step it made, after which the projection shows it.
-type ApprovalReply struct {
-	Seq int64 `json:"seq"`
-}
-
 // AdvanceApproval asks for one step from a known state; State is nil for the first one.
 type AdvanceApproval struct {
 	ApprovalID string         `json:"approval_id"`

@@ -228,7 +228,7 @@ type ComplaintInput struct {
 	Ordered int64 `json:"ordered,omitempty"` // the last step whose orders were carried out
 	Told    int64 `json:"told,omitempty"`    // the last step whose news were told
 
-	// Record begins a case that another process opens; a person's comes with the start as an update.
+	// Record is what the case begins with; nil: the first command comes as an update.
 	Record *CaseEvent `json:"record,omitempty"`
 }
 
@@ -243,11 +243,6 @@ type CaseEvent struct {
 	Meta   Meta            `json:"meta"`
 	Action CaseAction      `json:"action"`
 	Data   json.RawMessage `json:"data,omitempty"`
-}
-
-// CaseReply answers a command: the step it made, after which the projection shows it.
-type CaseReply struct {
-	Seq int64 `json:"seq"`
 }
 
 // AdvanceCase asks for one step from a known state; State is nil for the first one.

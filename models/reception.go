@@ -296,7 +296,7 @@ type ReceptionInput struct {
 	Ordered     int64           `json:"ordered,omitempty"` // the last step whose orders were carried out
 	Told        int64           `json:"told,omitempty"`    // the last step whose news were told
 
-	// Record begins a draft that another process makes; a person's comes with the start as an update.
+	// Record is what the draft begins with; nil: the first command comes as an update.
 	Record *ReceptionEvent `json:"record,omitempty"`
 }
 
@@ -311,11 +311,6 @@ type ReceptionEvent struct {
 	Meta   Meta            `json:"meta"`
 	Action ReceptionAction `json:"action"`
 	Data   json.RawMessage `json:"data,omitempty"`
-}
-
-// ReceptionReply answers a command: the step it made, after which the projection shows it.
-type ReceptionReply struct {
-	Seq int64 `json:"seq"`
 }
 
 // AdvanceReception asks for one step from a known state; State is nil for the first one.

@@ -27,6 +27,8 @@ type Options struct {
 	Build string
 	// StopTimeout is how long running steps may take to finish when the worker stops.
 	StopTimeout time.Duration
+	// FirstStep is told of each first step that this worker has taken, or why it was refused; nil: nobody asks.
+	FirstStep func(workflowID string, refusal error)
 	// OnFatalError is told when the worker cannot go on.
 	OnFatalError func(error)
 }
@@ -53,10 +55,14 @@ type Worker struct {
 // New returns a worker on the client. Call it once per process: the cache of processes is shared by all its workers.
 func New(c client.Client, a Activities, o Options) *Worker {
 	sdkworker.SetStickyWorkflowCacheSize(o.CachedProcesses)
+	interceptors := []interceptor.WorkerInterceptor{&requestLogs{}, &typedErrors{}}
+	if o.FirstStep != nil {
+		interceptors = append(interceptors, &firstSteps{taken: o.FirstStep}) // innermost: it sees errors as they are
+	}
 	base := sdkworker.Options{
 		//lint:ignore SA1019 its successor makes workers versioned, which pins processes of years to one build
 		BuildID:           o.Build,
-		WorkerStopTimeout: o.StopTimeout, OnFatalError: o.OnFatalError, Interceptors: []interceptor.WorkerInterceptor{&requestLogs{}, &typedErrors{}},
+		WorkerStopTimeout: o.StopTimeout, OnFatalError: o.OnFatalError, Interceptors: interceptors,
 	}
 	p := base
 	p.MaxConcurrentWorkflowTaskPollers = o.WorkflowPollers

@@ -17,7 +17,10 @@ import (
 func Complaint(ctx workflow.Context, in models.ComplaintInput) (models.ComplaintResult, error) {
 	s := complaint(in.CaseID)
 	if in.Record != nil {
-		s.first, s.opening = "", *in.Record
+		s.begins, s.opening = true, *in.Record
+		if s.opening.Meta.Actor.ID != models.System {
+			s.refusal = func(workflow.Context, error) {} // whoever asked is told
+		}
 	}
 	p, err := begin(ctx, in.CaseID, s, in.State, in.Unsent, in.Ordered)
 	if err != nil {

@@ -172,6 +172,35 @@ func TestComplaint(t *testing.T) {
 		require.Empty(t, b.store.cases)
 	})
 
+	t.Run("a_record_within_the_input_is_answered_when_it_is_sent_again_and_no_other_is_taken", func(t *testing.T) {
+		t.Parallel()
+		for _, after := range []time.Duration{0, time.Minute} { // while the first step is being taken, and later
+			b := setup(t)
+			record := b.event("record:1", "ann", models.ActionRecord, recordOf(models.TypeComplaint))
+			b.opening = &record
+			b.send(after, record)
+			other := b.at(after, "ann", models.ActionRecord, recordOf(models.TypeInquiry))
+			b.must(record.Meta.RequestID, b.at(after, "ann", models.ActionNote, models.Note{Text: "n"}), b.at(time.Hour, "ann", models.ActionResolve, models.Resolve{Resolution: "r"}))
+			require.Equal(t, models.CaseClosed, b.run().Status)
+			b.check()
+			b.refused(other, errs.Conflict)
+			require.Equal(t, 1, count(b.timeline(), "recorded"))
+		}
+	})
+
+	t.Run("a_refused_record_within_the_input_ends_the_process_and_tells_why_to_whoever_sends_it_again", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		bad := b.event("record:1", "ann", models.ActionRecord, models.RecordCase{Type: models.TypeComplaint, FirstContactID: "nobody"})
+		b.opening = &bad
+		b.send(0, bad)
+		early := b.at(0, "ann", models.ActionNote, models.Note{Text: "n"})
+		require.Equal(t, models.CaseStatus("rejected"), b.run().Status)
+		b.refused(bad.Meta.RequestID, errs.Invalid)
+		b.refused(early, errs.NotFound)
+		require.Empty(t, b.store.cases)
+	})
+
 	t.Run("a_process_whose_first_command_never_comes_ends_by_itself", func(t *testing.T) {
 		t.Parallel()
 		require.Equal(t, models.CaseStatus("rejected"), setup(t).run().Status)

@@ -136,6 +136,7 @@ type bundle struct {
 	env      *testsuite.TestWorkflowEnvironment
 	store    *ledger
 	outbox   *outbox
+	opening  *models.CaseEvent     // that comes within the input; nil: none
 	expected []string              // requests that must have been carried out
 	asked    []models.FollowUpPlan // follow-ups that were started
 	replies
@@ -173,20 +174,28 @@ func (b *bundle) at(after time.Duration, who string, action models.CaseAction, d
 	if len(request) > 0 {
 		req = request[0]
 	}
+	b.send(after, b.event(req, who, action, data))
+	return req
+}
+
+func (b *bundle) event(request, who string, action models.CaseAction, data any) models.CaseEvent {
+	b.Helper()
 	raw, err := json.Marshal(data)
 	require.NoError(b, err)
-	e := models.CaseEvent{Meta: models.Meta{Actor: sample.Actor(b.store.org, who), RequestID: req}, Action: action, Data: raw}
+	return models.CaseEvent{Meta: models.Meta{Actor: sample.Actor(b.store.org, who), RequestID: request}, Action: action, Data: raw}
+}
+
+func (b *bundle) send(after time.Duration, e models.CaseEvent) {
 	note := func(err error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.err[req] = err
+		b.err[e.Meta.RequestID] = err
 	}
 	b.env.RegisterDelayedCallback(func() {
-		b.env.UpdateWorkflow(string(action), id.New(id.Request), &testsuite.TestUpdateCallback{
+		b.env.UpdateWorkflow(string(e.Action), id.New(id.Request), &testsuite.TestUpdateCallback{
 			OnAccept: func() {}, OnReject: note, OnComplete: func(_ any, err error) { note(err) },
 		}, e)
 	}, after)
-	return req
 }
 
 // decided lets the case's approval, of which there is one, answer at a time after the start.
@@ -202,14 +211,18 @@ func (b *bundle) decided(after time.Duration, outcome models.ApprovalOutcome) {
 }
 
 func (b *bundle) record(kind models.CaseType) string {
-	return b.at(0, "ann", models.ActionRecord, models.RecordCase{
+	return b.at(0, "ann", models.ActionRecord, recordOf(kind))
+}
+
+func recordOf(kind models.CaseType) models.RecordCase {
+	return models.RecordCase{
 		Type: kind, ClientID: "client", ClientClass: "B", Channel: "phone", Subject: "s", Impact: "high", Urgency: "high", FirstContactID: "ann",
-	})
+	}
 }
 
 func (b *bundle) run() models.ComplaintResult {
 	b.Helper()
-	b.env.ExecuteWorkflow(workflows.Complaint, models.ComplaintInput{CaseID: caseID})
+	b.env.ExecuteWorkflow(workflows.Complaint, models.ComplaintInput{CaseID: caseID, Record: b.opening})
 	require.True(b, b.env.IsWorkflowCompleted())
 	require.NoError(b, b.env.GetWorkflowError())
 	var r models.ComplaintResult

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -100,9 +101,10 @@ type process[S, E any] struct {
 	mu      workflow.Mutex
 	log     log.Logger
 
-	begun    bool // the first command has arrived
-	rejected bool // and was refused: there is no object
-	stale    bool // the stored state has moved on
+	begun    bool  // the first command has arrived
+	rejected bool  // and was refused: there is no object
+	why      error // it was refused, where it came within the input
+	stale    bool  // the stored state has moved on
 	rolling  bool
 
 	timer   workflow.Future
@@ -200,6 +202,7 @@ func (p *process[S, E]) open(ctx workflow.Context) error {
 	}
 	err := p.byItself(ctx, p.opening, true)
 	if p.rejected = refused(err); p.rejected {
+		p.why = err
 		p.refusal(ctx, err)
 		return nil
 	}
@@ -324,10 +327,15 @@ func (p *process[S, E]) checkFirst(ctx workflow.Context, e E) error {
 }
 
 // record takes the first command. A process whose first command is refused ends itself: nothing came to be.
-func (p *process[S, E]) record(ctx workflow.Context, e E) (models.CaseReply, error) {
+func (p *process[S, E]) record(ctx workflow.Context, e E) (models.Reply, error) {
 	p.begun = true
+	if p.state == nil && p.opens() { // it came within the input as well
+		if _, err := p.awaitState(ctx, e); err != nil {
+			return models.Reply{}, cmp.Or(p.why, err)
+		}
+	}
 	if err := p.mu.Lock(ctx); err != nil {
-		return models.CaseReply{}, err
+		return models.Reply{}, err
 	}
 	defer p.mu.Unlock()
 	if p.state != nil {
@@ -335,12 +343,12 @@ func (p *process[S, E]) record(ctx workflow.Context, e E) (models.CaseReply, err
 			return p.reply(ctx), nil
 		}
 		if !p.again {
-			return models.CaseReply{}, p.exists(p.state)
+			return models.Reply{}, p.exists(p.state)
 		}
 	}
 	if err := p.take(ctx, e); err != nil {
 		p.rejected = p.state == nil
-		return models.CaseReply{}, err
+		return models.Reply{}, err
 	}
 	return p.reply(ctx), nil
 }
@@ -367,27 +375,27 @@ func (p *process[S, E]) checkCommand(ctx workflow.Context, e E) error {
 
 // command applies one action. Commands of one object are applied one after the other: a step yields while it is written,
 // and a second one must not be judged by the state before it.
-func (p *process[S, E]) command(ctx workflow.Context, e E) (models.CaseReply, error) {
+func (p *process[S, E]) command(ctx workflow.Context, e E) (models.Reply, error) {
 	if p.state == nil {
 		if _, err := p.awaitState(ctx, e); err != nil {
-			return models.CaseReply{}, err
+			return models.Reply{}, err
 		}
 		if err := p.check(p.state, e, workflow.Now(ctx)); err != nil {
-			return models.CaseReply{}, err
+			return models.Reply{}, err
 		}
 	}
 	if err := p.mu.Lock(ctx); err != nil {
-		return models.CaseReply{}, err
+		return models.Reply{}, err
 	}
 	defer p.mu.Unlock()
 	if err := p.notRolling(); err != nil { // we may have waited; what else has changed meanwhile, the step judges
-		return models.CaseReply{}, err
+		return models.Reply{}, err
 	}
 	if p.repeats(ctx, e) {
 		return p.reply(ctx), nil
 	}
 	if err := p.take(ctx, e); err != nil {
-		return models.CaseReply{}, err
+		return models.Reply{}, err
 	}
 	return p.reply(ctx), nil
 }
@@ -396,18 +404,18 @@ func (p *process[S, E]) command(ctx workflow.Context, e E) (models.CaseReply, er
 func (p *process[S, E]) opens() bool { return (p.first == "" || p.begins) && !p.rejected }
 
 // awaitState waits for the first step of a process that begins by itself.
-func (p *process[S, E]) awaitState(ctx workflow.Context, _ E) (models.CaseReply, error) {
+func (p *process[S, E]) awaitState(ctx workflow.Context, _ E) (models.Reply, error) {
 	if err := workflow.Await(ctx, func() bool { return p.state != nil || p.rejected }); err != nil {
-		return models.CaseReply{}, err
+		return models.Reply{}, err
 	}
 	if p.rejected {
-		return models.CaseReply{}, p.unknown
+		return models.Reply{}, p.unknown
 	}
 	return p.reply(ctx), nil
 }
 
-func (p *process[S, E]) reply(ctx workflow.Context) models.CaseReply {
-	return models.CaseReply{Seq: p.sight(ctx).seq}
+func (p *process[S, E]) reply(ctx workflow.Context) models.Reply {
+	return models.Reply{Seq: p.sight(ctx).seq}
 }
 
 // take takes one step. Where the stored state has moved on (another transaction moved the object, or a worker died after

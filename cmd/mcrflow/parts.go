@@ -45,6 +45,7 @@ type parts struct {
 	texts  *i18n.Catalogue
 	rules  *rulebook.Book
 	traces *sdktrace.TracerProvider // nil: none are made
+	first  *temporalx.FirstSteps    // of the worker; nil: none runs in this program
 }
 
 // connect opens the database and the engine's client. The schema must be there.
@@ -113,12 +114,12 @@ type server struct {
 	done     chan error
 }
 
-// serve starts the API on the configured address; port 0 takes a free one.
+// serve starts the API on the configured address; port 0 takes a free one. A worker in the same program is started before.
 func (p *parts) serve(ctx context.Context) (*server, error) {
 	s := &server{done: make(chan error, 1)}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version).Bounded(p.config.CommandsAtOnce)
+	engine := temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version).Bounded(p.config.CommandsAtOnce).Beside(p.first)
 	mailer, err := mail.NewSender(p.config.SMTP)
 	if err != nil {
 		return nil, err
@@ -211,6 +212,7 @@ func (p *parts) work() (*crew, error) {
 		Channels: channel.New(sender, p.store, time.Now), Links: auth.NewLinks(keys[0], keys[1:]...), Texts: p.texts, PublicURL: p.config.PublicURL,
 	}
 	c := &crew{done: make(chan error, 1)}
+	p.first = new(temporalx.FirstSteps)
 	c.worker = worker.New(p.engine, worker.Activities{
 		Complaint: &activities.Complaint{Store: p.store, Rules: p.rules},
 		Approval:  &activities.Approval{Store: p.store, Rules: p.rules},
@@ -227,7 +229,7 @@ func (p *parts) work() (*crew, error) {
 		},
 	}, worker.Options{
 		WorkflowPollers: p.config.WorkflowPollers, CachedProcesses: p.config.CachedProcesses, MessagesPerSecond: p.config.MessagesPerSecond,
-		Build: version, StopTimeout: p.config.StopTimeout, OnFatalError: func(err error) {
+		Build: version, StopTimeout: p.config.StopTimeout, FirstStep: p.first.Taken, OnFatalError: func(err error) {
 			select {
 			case c.done <- err:
 			default:

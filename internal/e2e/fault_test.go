@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+
+	"github.com/mcrflow/mcrflow/models"
 )
 
 const (
@@ -36,27 +39,9 @@ func TestKilledPartsLoseAndDoubleNothing(t *testing.T) {
 	readsWorkWithoutTheEngine(t, s, agent)
 
 	rng := seeded(t)
-	l := &load{agent: agent, clientID: s.client(t, "B"), notes: map[string][]string{}}
-	s.under(t, "calm", func() {})
-	var callers sync.WaitGroup
-	for n := range loads {
-		callers.Go(func() { l.run(n) })
-	}
-	parts := []string{"worker", "worker", "api", "api", "engine", "engine", "database", "database"}
-	rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	l := s.load(t, agent)
 	begun := time.Now()
-	for _, part := range parts {
-		mark := l.acknowledged.Load()
-		until(t, func() bool { return l.acknowledged.Load() >= mark+betweenAck || l.failed() != nil },
-			func() string { return fmt.Sprintf("the load goes on, after %d commands", l.acknowledged.Load()) })
-		require.NoError(t, l.failed())
-		s.kill(t, part)
-		require.NoError(t, s.restart(part))
-		t.Logf("%5.1fs killed and restarted %s, %d commands acknowledged", time.Since(begun).Seconds(), part, l.acknowledged.Load())
-	}
-	l.enough.Store(true)
-	callers.Wait()
-	require.NoError(t, l.failed())
+	l.through(t, rng, "worker", "worker", "api", "api", "engine", "engine", "database", "database")
 
 	late := s.record(t, agent, "outage", nil) // falls due while nothing runs
 	due := *late.view().milestone(t, "first_response").DueAt
@@ -79,6 +64,77 @@ func TestKilledPartsLoseAndDoubleNothing(t *testing.T) {
 	}
 	require.Equal(t, 1, told, "told once, afterwards")
 
+	l.allThere(t)
+	s.verify(t)
+}
+
+// TestOneProgramLosesAndDoublesNothing does the same to API and worker in one program, where a case begins without an update, and
+// is acknowledged before the engine knows of its first step.
+func TestOneProgramLosesAndDoublesNothing(t *testing.T) {
+	t.Parallel()
+	s, err := newStack(false)
+	require.NoError(t, err)
+	s.alone = true
+	t.Cleanup(func() { require.NoError(t, s.stop()) })
+	require.NoError(t, s.start())
+	agent := s.as(t, "agent1")
+
+	m := s.record(t, agent, "calm", nil)
+	m.do(agent, "note", M{"text": "It goes on."})
+	updates := 0
+	for _, e := range m.history().Events {
+		if e.EventType == enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED {
+			updates++
+		}
+	}
+	require.Equal(t, 1, updates, "the note's; the record came with the start")
+	m.keep("begun_beside")
+	for _, e := range s.history(t, models.ReceptionWorkflowID(s.visit(t, nil).ID)).Events {
+		require.NotEqual(t, enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, e.EventType, "a draft begins in the same way")
+	}
+
+	l := s.load(t, agent)
+	l.through(t, seeded(t), "api", "api", "api", "api", "engine", "database")
+	l.allThere(t)
+	s.verify(t)
+}
+
+// load is callers who write cases and notes for a new client.
+func (s *stack) load(t *testing.T, agent person) *load {
+	t.Helper()
+	s.under(t, "calm", func() {})
+	return &load{agent: agent, clientID: s.client(t, "B"), notes: map[string][]string{}}
+}
+
+// through kills the parts under load, one after the other in an order by chance, and restarts each; then the load ends.
+func (l *load) through(t *testing.T, rng *rand.Rand, parts ...string) {
+	t.Helper()
+	s := l.agent.s
+	var callers sync.WaitGroup
+	for n := range loads {
+		callers.Go(func() { l.run(n) })
+	}
+	rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	begun := time.Now()
+	for _, part := range parts {
+		mark := l.acknowledged.Load()
+		until(t, func() bool { return l.acknowledged.Load() >= mark+betweenAck || l.failed() != nil },
+			func() string { return fmt.Sprintf("the load goes on, after %d commands", l.acknowledged.Load()) })
+		require.NoError(t, l.failed())
+		s.kill(t, part)
+		require.NoError(t, s.restart(part))
+		t.Logf("%5.1fs killed and restarted %s, %d commands acknowledged", time.Since(begun).Seconds(), part, l.acknowledged.Load())
+	}
+	l.enough.Store(true)
+	callers.Wait()
+	require.NoError(t, l.failed())
+}
+
+// allThere requires that every case goes on, that each command that was acknowledged is there exactly once, and that there is no
+// case that nobody knows of.
+func (l *load) allThere(t *testing.T) {
+	t.Helper()
+	s := l.agent.s
 	var going sync.WaitGroup // at once: after a worker has died, the next step of each of its processes takes seconds
 	for id := range l.notes {
 		going.Go(func() {
@@ -103,8 +159,7 @@ func TestKilledPartsLoseAndDoubleNothing(t *testing.T) {
 		require.Equal(t, "in_progress", m.view().State)
 	}
 	t.Logf("%d cases, %d commands acknowledged, each there once", len(l.notes), l.acknowledged.Load())
-	require.Len(t, all[caseView](t, agent, "/cases?client_id="+l.clientID), len(l.notes), "no case that nobody knows of")
-	s.verify(t)
+	require.Len(t, all[caseView](t, l.agent, "/cases?client_id="+l.clientID), len(l.notes), "no case that nobody knows of")
 }
 
 // seeded makes the test's own chance, which E2E_SEED repeats.

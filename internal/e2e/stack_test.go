@@ -35,6 +35,7 @@ type stack struct {
 	url    string // of the API
 	key    string // MCRFLOW_PAYLOAD_KEYS
 	unsafe bool
+	alone  bool       // worker and API are one program
 	traces *collector // nil: none are made
 	more   []string   // settings besides
 
@@ -174,12 +175,18 @@ func (s *stack) prepare() error {
 }
 
 func (s *stack) startWorker() (err error) {
-	s.worker, _, err = s.part("worker")
+	if !s.alone {
+		s.worker, _, err = s.part("worker")
+	}
 	return err
 }
 
 func (s *stack) startAPI() error {
-	p, line, err := s.part("api")
+	name, args := "api", []string{}
+	if s.alone {
+		name, args = "up", []string{"--http=" + s.listen(), "--temporal-ui=", "--data-dir=" + filepath.Join(s.dir, "up")}
+	}
+	p, line, err := s.part(name, args...)
 	if err != nil {
 		return err
 	}
@@ -191,10 +198,10 @@ func (s *stack) startAPI() error {
 }
 
 // part starts `mcrflow <name>` and returns when it says that it is ready.
-func (s *stack) part(name string) (*standalone.Process, string, error) {
+func (s *stack) part(name string, args ...string) (*standalone.Process, string, error) {
 	said := &sayings{ready: make(chan string, 1)}
 	p, err := standalone.StartProcess(standalone.Command{
-		Name: name, Path: s.program, Args: []string{name}, Env: s.environment(), Stdout: said,
+		Name: name, Path: s.program, Args: append([]string{name}, args...), Env: s.environment(), Stdout: said,
 		LogFile: filepath.Join(s.dir, name+".log"), StopSignal: syscall.SIGTERM,
 	})
 	if err != nil {
@@ -210,18 +217,22 @@ func (s *stack) part(name string) (*standalone.Process, string, error) {
 	}
 }
 
-func (s *stack) environment() []string {
-	listen := "127.0.0.1:0"
-	if s.url != "" { // again where its callers look for it
-		listen = strings.TrimPrefix(s.url, "http://")
+// listen is where the API listens, after a restart again where its callers look for it.
+func (s *stack) listen() string {
+	if s.url == "" {
+		return "127.0.0.1:0"
 	}
+	return strings.TrimPrefix(s.url, "http://")
+}
+
+func (s *stack) environment() []string {
 	level, collector := "WARN", ""
 	if s.traces != nil {
 		level, collector = "DEBUG", s.traces.server.URL
 	}
 	return append(append(os.Environ(),
 		"DATABASE_URL="+s.database(), "TEMPORAL_ADDRESS="+s.engine.Address(), "TEMPORAL_NAMESPACE="+s.engine.Namespace(),
-		"MCRFLOW_PAYLOAD_KEYS="+s.key, "HTTP_ADDR="+listen, "RATE_LIMIT_PER_SECOND=100000", "LOGIN_RATE_LIMIT_PER_MINUTE=100000",
+		"MCRFLOW_PAYLOAD_KEYS="+s.key, "HTTP_ADDR="+s.listen(), "RATE_LIMIT_PER_SECOND=100000", "LOGIN_RATE_LIMIT_PER_MINUTE=100000",
 		"LOG_LEVEL="+level, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector, "OTEL_BSP_SCHEDULE_DELAY=500", "SMTP_HOST="), s.more...)
 }
 
@@ -293,7 +304,7 @@ func repeat(ctx context.Context, try func() error) error {
 	}
 }
 
-// sayings takes the first line that a part prints.
+// sayings takes the line by which a part says that it is ready.
 type sayings struct {
 	mu    sync.Mutex
 	text  []byte
@@ -305,9 +316,15 @@ func (s *sayings) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.text = append(s.text, p...)
-	if line, _, found := bytes.Cut(s.text, []byte("\n")); found && !s.said {
-		s.said = true
-		s.ready <- string(line)
+	for {
+		line, rest, found := bytes.Cut(s.text, []byte("\n"))
+		if !found {
+			return len(p), nil
+		}
+		s.text = rest
+		if bytes.HasPrefix(line, []byte("ready")) && !s.said {
+			s.said = true
+			s.ready <- string(line)
+		}
 	}
-	return len(p), nil
 }

@@ -27,6 +27,8 @@ const (
 	acceptWithin = 10 * time.Second
 	answerWithin = 15 * time.Second
 	startTimeout = 12 * time.Second
+	// wordWithin is how long word of a first step may take from a worker in the same program.
+	wordWithin = 3 * time.Second
 	// turnWithin is how long a command may wait for its turn. Whoever is sent away then knows soon that the engine was not asked.
 	turnWithin = 5 * time.Second
 )
@@ -66,6 +68,7 @@ type Engine struct {
 	taskQueue string
 	taken     temporal.SearchAttributes
 	turns     *semaphore.Weighted // nil: commands are not counted
+	beside    *FirstSteps         // of the worker in this program; nil: there is none
 }
 
 // NewEngine returns an Engine whose processes run on the task queue, where workers of the build take them.
@@ -82,6 +85,13 @@ func (e *Engine) Bounded(commands int) *Engine {
 	bounded := *e
 	bounded.turns = semaphore.NewWeighted(int64(commands))
 	return &bounded
+}
+
+// Beside is the same Engine for a program in which a worker runs, too, which tells of first steps.
+func (e *Engine) Beside(first *FirstSteps) *Engine {
+	beside := *e
+	beside.beside = first
+	return &beside
 }
 
 // turn waits until the command may be sent, and returns what ends it. Nothing was sent when it fails: unavailable.
@@ -111,12 +121,56 @@ func (e *Engine) start(workflowID string) client.StartWorkflowOptions {
 
 // Start starts the process with its first command, or finds it running, and waits for the command's answer. The same
 // update id gets the same answer, also when the process was started before.
-func (e *Engine) Start(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd, out any) error {
+func (e *Engine) Start(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd any) (models.Reply, error) {
 	end, err := e.turn(ctx)
 	if err != nil {
-		return err
+		return models.Reply{}, err
 	}
 	defer end()
+	if in, ok := input.(models.SelfBeginning); ok && e.beside != nil {
+		if answered, err := e.startBeside(ctx, workflowType, workflowID, in.With(cmd)); answered {
+			return models.Reply{Seq: 1}, err
+		}
+	}
+	return e.startWith(ctx, workflowType, workflowID, input, name, updateID, cmd)
+}
+
+// startBeside starts the process where its worker runs in this program: the engine hands the first task back with the start,
+// and word of the first step comes from the worker, which is two transactions of the engine less than an update. The step is
+// written by then, and the start before it: whatever dies, the process goes on from there.
+//
+// There is no answer if the process was started before, or if no word came: another worker may have got the task, after this
+// one was too busy or the database was away.
+func (e *Engine) startBeside(ctx context.Context, workflowType, workflowID string, input any) (answered bool, err error) {
+	word, end := e.beside.await(workflowID)
+	defer end()
+	if word == nil {
+		return false, nil
+	}
+	start := e.start(workflowID)
+	start.EnableEagerStart = true
+	start.WorkflowIDConflictPolicy, start.WorkflowExecutionErrorWhenAlreadyStarted = enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL, true
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	_, err = e.client.ExecuteWorkflow(starting, start, workflowType, input)
+	var exists *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &exists) {
+		return false, nil
+	}
+	if err != nil {
+		return true, callError(err, errs.Unavailable)
+	}
+	select {
+	case err := <-word:
+		return true, err
+	case <-time.After(wordWithin):
+	case <-ctx.Done():
+	}
+	return false, nil
+}
+
+// startWith starts the process with its first command as an update.
+func (e *Engine) startWith(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd any) (reply models.Reply, err error) {
 	start := e.client.NewWithStartWorkflowOperation(e.start(workflowID), workflowType, input)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -127,25 +181,28 @@ func (e *Engine) Start(ctx context.Context, workflowType, workflowID string, inp
 		},
 	})
 	if err != nil {
-		return callError(err, errs.Unavailable)
+		return reply, callError(err, errs.Unavailable)
 	}
-	return callError(handle.Get(ctx, out), errs.Pending)
+	err = callError(handle.Get(ctx, &reply), errs.Pending)
+	return reply, err
 }
 
 // Begin starts a process that begins by itself, unless it runs or has run.
 func (e *Engine) Begin(ctx context.Context, workflowType, workflowID string, input any) error {
 	ctx, cancel := context.WithTimeout(ctx, acceptWithin)
 	defer cancel()
-	_, err := e.client.ExecuteWorkflow(ctx, e.start(workflowID), workflowType, input)
+	start := e.start(workflowID)
+	start.EnableEagerStart = true // where a worker runs in this program, it begins at once
+	_, err := e.client.ExecuteWorkflow(ctx, start, workflowType, input)
 	return callError(err, errs.Unavailable) // the client takes one that runs or has run for started
 }
 
 // Update sends a command to a running process and waits for its answer, in two steps: until the process has accepted it
 // a time-out means that it is safe to repeat; from then on the command is pending.
-func (e *Engine) Update(ctx context.Context, workflowID, name, updateID string, cmd, out any) error {
+func (e *Engine) Update(ctx context.Context, workflowID, name, updateID string, cmd any) (reply models.Reply, err error) {
 	end, err := e.turn(ctx)
 	if err != nil {
-		return err
+		return reply, err
 	}
 	defer end()
 	accept, cancel := context.WithTimeout(ctx, acceptWithin)
@@ -154,11 +211,12 @@ func (e *Engine) Update(ctx context.Context, workflowID, name, updateID string, 
 		WorkflowID: workflowID, UpdateID: updateID, UpdateName: name, Args: []any{cmd}, WaitForStage: client.WorkflowUpdateStageAccepted,
 	})
 	if err != nil {
-		return callError(err, errs.Unavailable)
+		return reply, callError(err, errs.Unavailable)
 	}
 	answer, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	return callError(handle.Get(answer, out), errs.Pending)
+	err = callError(handle.Get(answer, &reply), errs.Pending)
+	return reply, err
 }
 
 // Signal tells a running process a fact; a process that is over is not_found.

@@ -21,9 +21,13 @@ func TestBounded_commands_beyond_the_bound_wait_and_are_sent_away_in_time_with_n
 		require.NoError(t, err)
 
 		for name, send := range map[string]func(context.Context) error{
-			"update": func(ctx context.Context) error { return e.Update(ctx, "case/1", "note", "req_1", nil, nil) },
+			"update": func(ctx context.Context) error {
+				_, err := e.Update(ctx, "case/1", "note", "req_1", nil)
+				return err
+			},
 			"start": func(ctx context.Context) error {
-				return e.Start(ctx, "Complaint", "case/1", nil, "record", "req_1", nil, nil)
+				_, err := e.Start(ctx, "Complaint", "case/1", nil, "record", "req_1", nil)
+				return err
 			},
 		} {
 			begun := time.Now()

@@ -1,0 +1,44 @@
+package worker
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
+)
+
+// firstSteps tells of every first step that an activity has taken, or that was refused.
+type firstSteps struct {
+	interceptor.WorkerInterceptorBase
+	taken func(workflowID string, refusal error)
+}
+
+// InterceptActivity wraps activities, local ones too.
+func (f *firstSteps) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &tellingActivity{interceptor.ActivityInboundInterceptorBase{Next: next}, f.taken}
+}
+
+type tellingActivity struct {
+	interceptor.ActivityInboundInterceptorBase
+	taken func(workflowID string, refusal error)
+}
+
+func (i *tellingActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	out, err := i.Next.ExecuteActivity(ctx, in)
+	if begins(in.Args) && (err == nil || !errs.CodeOf(err).Retryable()) { // anything else is tried again
+		i.taken(activity.GetInfo(ctx).WorkflowExecution.ID, err)
+	}
+	return out, err
+}
+
+// begins reports whether the activity is asked for the first step of its process.
+func begins(args []any) bool {
+	for _, arg := range args {
+		if a, ok := arg.(interface{ Begins() bool }); ok {
+			return a.Begins()
+		}
+	}
+	return false
+}
