@@ -19,10 +19,19 @@ type Advanced[S any] struct {
 	Changed json.RawMessage `json:"changed,omitempty"` // the fields that changed; of a struct within, its fields that changed
 	Cleared []string        `json:"cleared,omitempty"` // the fields that became zero, of a struct within as struct.field
 
+	// Kept is what stays of lists that changed, by the same paths. Changed has only what follows.
+	Kept map[string]Kept `json:"kept,omitempty"`
+
 	// Behind means that the stored state had moved on before the step could be taken: nothing was applied, State is the stored
 	// one, and the step must be judged again.
 	Behind bool `json:"behind,omitempty"`
 	Mail   bool `json:"mail,omitempty"` // messages of the step, or of those that were missed, must leave the product
+}
+
+// Kept is the part of a list with which the list after a step begins: so many of its elements, from one on.
+type Kept struct {
+	From int `json:"from,omitempty"`
+	Len  int `json:"len"`
 }
 
 // Took answers that the step from before (nil: the first) to after was taken. S is a struct that encodes itself by its fields'
@@ -33,7 +42,7 @@ func Took[S any](before, after *S, mail bool) (Advanced[S], error) {
 	}
 	var d difference
 	err := d.add("", reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem())
-	return Advanced[S]{Changed: d.changed.Bytes(), Cleared: d.cleared, Mail: mail}, err
+	return Advanced[S]{Changed: d.changed.Bytes(), Cleared: d.cleared, Kept: d.kept, Mail: mail}, err
 }
 
 // MovedOn answers with the stored state.
@@ -58,18 +67,19 @@ func (a Advanced[S]) Onto(before *S) (*S, error) {
 	if err := json.Unmarshal(a.Changed, &changed); err != nil {
 		return nil, err
 	}
-	overlay("", reflect.ValueOf(&after).Elem(), reflect.ValueOf(&changed).Elem(), a.Cleared)
-	return &after, nil
+	err := a.overlay("", reflect.ValueOf(&after).Elem(), reflect.ValueOf(&changed).Elem())
+	return &after, err
 }
 
 // difference is what has changed from one struct to another.
 type difference struct {
 	changed bytes.Buffer
 	cleared []string
+	kept    map[string]Kept
 }
 
-// add writes the fields in which after differs from before as a JSON object, without those that became zero: their paths are
-// kept.
+// add writes the fields in which after differs from before as a JSON object, without those that became zero, whose paths are
+// noted, and without what stays of a list.
 func (d *difference) add(path string, before, after reflect.Value) error {
 	d.changed.WriteByte('{')
 	first := true
@@ -82,6 +92,17 @@ func (d *difference) add(path string, before, after reflect.Value) error {
 		if y.IsZero() {
 			d.cleared = append(d.cleared, path+name)
 			continue
+		}
+		if lists(y.Type()) {
+			if stays := staying(x, y); stays.Len > 0 {
+				if d.kept == nil {
+					d.kept = map[string]Kept{}
+				}
+				d.kept[path+name] = stays
+				if y = y.Slice(stays.Len, y.Len()); y.Len() == 0 {
+					continue
+				}
+			}
 		}
 		if !first {
 			d.changed.WriteByte(',')
@@ -105,26 +126,49 @@ func (d *difference) add(path string, before, after reflect.Value) error {
 	return nil
 }
 
-// overlay puts the fields that changed and are not zero over those of s, and empties the cleared ones.
-func overlay(path string, s, changed reflect.Value, cleared []string) {
+// staying finds with which part of before after begins: the first that is there.
+func staying(before, after reflect.Value) (k Kept) {
+	for k.From = range before.Len() {
+		for k.Len < min(before.Len()-k.From, after.Len()) && same(before.Index(k.From+k.Len), after.Index(k.Len)) {
+			k.Len++
+		}
+		if k.Len > 0 {
+			return k
+		}
+	}
+	return Kept{}
+}
+
+// overlay puts the fields that changed and are not zero over those of s, behind what stays of a list, and empties the cleared ones.
+func (a Advanced[S]) overlay(path string, s, changed reflect.Value) error {
+	plain := len(a.Cleared) == 0 && len(a.Kept) == 0
 	for i := range s.NumField() {
 		to, from := s.Field(i), changed.Field(i)
-		part := divides(to.Type())
-		if !part && !from.IsZero() {
-			to.Set(from)
-			continue
-		}
-		if len(cleared) == 0 && from.IsZero() {
+		if plain && from.IsZero() {
 			continue
 		}
 		at := path + nameInJSON(s.Type().Field(i))
+		stays, stay := a.Kept[at]
 		switch {
-		case slices.Contains(cleared, at):
+		case divides(to.Type()):
+			if slices.Contains(a.Cleared, at) {
+				to.SetZero()
+			} else if err := a.overlay(at+".", to, from); err != nil {
+				return err
+			}
+		case stay:
+			end := stays.From + stays.Len
+			if end > to.Len() {
+				return fmt.Errorf("%s keeps elements %d to %d of %d", at, stays.From, end, to.Len())
+			}
+			to.Set(reflect.AppendSlice(to.Slice3(stays.From, end, end), from)) // a new list, unless nothing follows
+		case !from.IsZero():
+			to.Set(from)
+		case slices.Contains(a.Cleared, at):
 			to.SetZero()
-		case part:
-			overlay(at+".", to, from, cleared)
 		}
 	}
+	return nil
 }
 
 // same compares what is in a field; what is at the same place is the same, since no step changes the state that it was given.
@@ -148,6 +192,11 @@ var asOne, asText = reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.
 // divides reports whether changes of the type travel field by field.
 func divides(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && !t.Implements(asOne) && !t.Implements(asText)
+}
+
+// lists reports whether changes of the type travel as what follows on a part of the list before.
+func lists(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8 && !t.Implements(asOne) && !t.Implements(asText)
 }
 
 func nameInJSON(f reflect.StructField) string {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/models"
@@ -40,17 +41,37 @@ func TestTook_sends_only_what_changed(t *testing.T) {
 	}
 	later := due.Add(time.Hour)
 	after := before
-	after.NextAt, after.Handled, after.Departures, after.Seq = &later, []string{"b"}, nil, 1
+	after.NextAt, after.Handled, after.Departures, after.Seq = &later, []string{"b", "c"}, nil, 1
 	after.Chain.Path, after.Chain.RecheckAt = []string{"one", "three"}, nil
 	took, err := models.Took(&before, &after, true)
 	require.NoError(t, err)
 	require.Nil(t, took.State)
-	require.JSONEq(t, `{"chain": {"path": ["one", "three"]}, "seq": 1, "handled": ["b"], "next_at": "2026-03-09T10:00:00Z"}`, string(took.Changed))
+	require.JSONEq(t, `{"chain": {"path": ["three"]}, "seq": 1, "handled": ["c"], "next_at": "2026-03-09T10:00:00Z"}`, string(took.Changed))
 	require.Equal(t, []string{"chain.recheck_at", "departures"}, took.Cleared)
+	require.Equal(t, map[string]models.Kept{"chain.path": {Len: 1}, "handled": {From: 1, Len: 1}}, took.Kept)
 	arrives(t, &before, &after)
 	arrives(t, &after, &before)
 	arrives(t, nil, &after)
 	arrives(t, &before, &before)
+}
+
+func TestTook_lists_arrive_whatever_stays_of_them(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		few := rapid.OneOf(rapid.Just([]string(nil)), rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 6))
+		state := func(name string) *models.ApprovalState {
+			departures := []models.Departure{}
+			for _, rule := range few.Draw(t, name+" departures") {
+				departures = append(departures, models.Departure{Rule: rule})
+			}
+			return &models.ApprovalState{
+				Handled: few.Draw(t, name+" handled"), Departures: departures,
+				Chain: approval.State{Path: few.Draw(t, name+" path"), CC: few.Draw(t, name+" cc")},
+			}
+		}
+		before, after := state("before"), state("after")
+		arrives(t, before, after)
+	})
 }
 
 // TestAdvanced_of_older_histories_holds_the_whole_state: those are still read.
@@ -69,6 +90,10 @@ func TestAdvanced_change_without_a_state_before_is_an_error(t *testing.T) {
 	require.Error(t, err)
 	_, err = models.Advanced[models.CaseState]{Changed: json.RawMessage(`{"seq": "x"}`)}.Onto(&models.CaseState{})
 	require.ErrorContains(t, err, "seq")
+	_, err = models.Advanced[models.CaseState]{
+		Changed: json.RawMessage(`{}`), Kept: map[string]models.Kept{"handled": {From: 1, Len: 2}},
+	}.Onto(&models.CaseState{Handled: []string{"a", "b"}})
+	require.ErrorContains(t, err, "handled keeps elements 1 to 3 of 2")
 }
 
 // TestAdvanced_states_have_a_name_for_every_field: a field without one would be lost on the way.

@@ -144,7 +144,7 @@ func (q *query) filter(f models.CaseFilter) {
 		q.add(` AND NOT c.breached`)
 	}
 	if f.DueBefore != nil {
-		q.add(` AND c.next_due_at < $%d`, *f.DueBefore)
+		q.add(` AND c.due_on <= $%d AND c.next_due_at < $%d`, f.DueBefore.UTC().Format(time.DateOnly), *f.DueBefore) // the first is indexed
 	}
 }
 
