@@ -15,6 +15,11 @@ type firstSteps struct {
 	taken func(workflowID string, refusal error)
 }
 
+// FirstSteps returns the interceptor that tells taken of every first step; it must see errors as activities return them.
+func FirstSteps(taken func(workflowID string, refusal error)) interceptor.WorkerInterceptor {
+	return &firstSteps{taken: taken}
+}
+
 // InterceptActivity wraps activities, local ones too.
 func (f *firstSteps) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	return &tellingActivity{interceptor.ActivityInboundInterceptorBase{Next: next}, f.taken}

@@ -57,7 +57,7 @@ func New(c client.Client, a Activities, o Options) *Worker {
 	sdkworker.SetStickyWorkflowCacheSize(o.CachedProcesses)
 	interceptors := []interceptor.WorkerInterceptor{&requestLogs{}, &typedErrors{}}
 	if o.FirstStep != nil {
-		interceptors = append(interceptors, &firstSteps{taken: o.FirstStep}) // innermost: it sees errors as they are
+		interceptors = append(interceptors, FirstSteps(o.FirstStep)) // innermost: it sees errors as they are
 	}
 	base := sdkworker.Options{
 		//lint:ignore SA1019 its successor makes workers versioned, which pins processes of years to one build

@@ -49,7 +49,7 @@ type Config struct {
 	PublicURL         string  `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" validate:"url" help:"where people reach the product, for links in messages"`
 
 	WorkflowPollers   int           `env:"WORKFLOW_POLLERS" envDefault:"20" validate:"min=2,max=500" help:"polls for workflow tasks at once; grows with the task queue's partitions"`
-	CommandsAtOnce    int           `env:"COMMANDS_AT_ONCE" envDefault:"16" validate:"min=1" help:"commands that one API has the engine work on at once; more wait their turn, so that what falls due is not late"`
+	CommandsAtOnce    int           `env:"COMMANDS_AT_ONCE" envDefault:"16" validate:"min=1" help:"commands that one API has the engine work on at once, a quarter of them for one process; more wait their turn, so that what falls due is not late"`
 	CachedProcesses   int           `env:"CACHED_PROCESSES" envDefault:"5000" validate:"min=10" help:"processes kept in memory between their steps"`
 	MessagesPerSecond float64       `env:"MESSAGES_PER_SECOND" envDefault:"50" validate:"gt=0" help:"messages that one worker sends"`
 	CodecUIOrigin     string        `env:"CODEC_UI_ORIGIN" help:"origin of the engine's UI, which may ask the codec endpoint"`

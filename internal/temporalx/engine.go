@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
@@ -67,8 +66,8 @@ type Engine struct {
 	client    client.Client
 	taskQueue string
 	taken     temporal.SearchAttributes
-	turns     *semaphore.Weighted // nil: commands are not counted
-	beside    *FirstSteps         // of the worker in this program; nil: there is none
+	turns     *turns      // nil: commands are not counted
+	beside    *FirstSteps // of the worker in this program; nil: there is none
 }
 
 // NewEngine returns an Engine whose processes run on the task queue, where workers of the build take them.
@@ -77,13 +76,14 @@ func NewEngine(c client.Client, taskQueue, build string) *Engine {
 	return &Engine{client: c, taskQueue: taskQueue, taken: temporal.NewSearchAttributes(builds.ValueSet([]string{"unversioned", "unversioned:" + build}))}
 }
 
-// Bounded is the same Engine for so many commands at once; more of them wait for their turn, first come, first served.
+// Bounded is the same Engine for so many commands at once, a quarter of them to one process; more wait for their turn, first come, first
+// served.
 //
 // Processes that fall due share the machine with the commands of people. What the engine is asked beyond what it can do only
 // makes it slower at everything, and what fell due would wait behind it.
 func (e *Engine) Bounded(commands int) *Engine {
 	bounded := *e
-	bounded.turns = semaphore.NewWeighted(int64(commands))
+	bounded.turns = newTurns(commands)
 	return &bounded
 }
 
@@ -95,18 +95,19 @@ func (e *Engine) Beside(first *FirstSteps) *Engine {
 }
 
 // turn waits until the command may be sent, and returns what ends it. Nothing was sent when it fails: unavailable.
-func (e *Engine) turn(ctx context.Context) (func(), error) {
+func (e *Engine) turn(ctx context.Context, workflowID string) (func(), error) {
 	if e.turns == nil {
 		return func() {}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, turnWithin)
 	defer cancel()
-	if err := e.turns.Acquire(ctx, 1); err != nil {
+	end, err := e.turns.take(ctx, workflowID)
+	if err != nil {
 		busy := errs.Wrap(err, errs.Unavailable, "unavailable.busy")
 		busy.RetryAfter = turnWithin
 		return nil, busy
 	}
-	return func() { e.turns.Release(1) }, nil
+	return end, nil
 }
 
 // start is how every process is started: one for its id, ever.
@@ -122,7 +123,7 @@ func (e *Engine) start(workflowID string) client.StartWorkflowOptions {
 // Start starts the process with its first command, or finds it running, and waits for the command's answer. The same
 // update id gets the same answer, also when the process was started before.
 func (e *Engine) Start(ctx context.Context, workflowType, workflowID string, input any, name, updateID string, cmd any) (models.Reply, error) {
-	end, err := e.turn(ctx)
+	end, err := e.turn(ctx, workflowID)
 	if err != nil {
 		return models.Reply{}, err
 	}
@@ -200,7 +201,7 @@ func (e *Engine) Begin(ctx context.Context, workflowType, workflowID string, inp
 // Update sends a command to a running process and waits for its answer, in two steps: until the process has accepted it
 // a time-out means that it is safe to repeat; from then on the command is pending.
 func (e *Engine) Update(ctx context.Context, workflowID, name, updateID string, cmd any) (reply models.Reply, err error) {
-	end, err := e.turn(ctx)
+	end, err := e.turn(ctx, workflowID)
 	if err != nil {
 		return reply, err
 	}
