@@ -17,10 +17,7 @@ import (
 func Complaint(ctx workflow.Context, in models.ComplaintInput) (models.ComplaintResult, error) {
 	s := complaint(in.CaseID)
 	if in.Record != nil {
-		s.begins, s.opening = true, *in.Record
-		if s.opening.Meta.Actor.ID != models.System {
-			s.refusal = func(workflow.Context, error) {} // whoever asked is told
-		}
+		s.beginWith(*in.Record)
 	}
 	p, err := begin(ctx, in.CaseID, s, in.State, in.Unsent, in.Ordered)
 	if err != nil {

@@ -82,6 +82,14 @@ type spec[S, E any] struct {
 	events  int                                          // after so many it continues as new; 0: when the engine suggests it
 }
 
+// beginWith lets the process begin by itself with the first command.
+func (s *spec[S, E]) beginWith(e E) {
+	s.begins, s.opening = true, e
+	if s.meta(e).Actor.ID != models.System {
+		s.refusal = func(workflow.Context, error) {} // whoever asked is told
+	}
+}
+
 // process is the durable shell of one business object. It takes one step for each command of a person, each fact that it is
 // told and each checkpoint of the clock; a step is decided and written by an activity. It waits for commands (updates named
 // after the actions), for the next checkpoint (one timer) and for signals. What is decided, it neither knows nor asks.

@@ -15,10 +15,7 @@ import (
 func Reception(ctx workflow.Context, in models.ReceptionInput) (models.ReceptionResult, error) {
 	s := reception(in.ReceptionID)
 	if in.Record != nil {
-		s.begins, s.opening = true, *in.Record
-		if s.opening.Meta.Actor.ID != models.System {
-			s.refusal = func(workflow.Context, error) {} // whoever asked is told
-		}
+		s.beginWith(*in.Record)
 	}
 	p, err := begin(ctx, in.ReceptionID, s, in.State, in.Unsent, in.Ordered)
 	if err != nil {
