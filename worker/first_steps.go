@@ -2,11 +2,11 @@ package worker
 
 import (
 	"context"
+	"errors"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
-
-	"github.com/mcrflow/mcrflow/internal/errs"
+	"go.temporal.io/sdk/temporal"
 )
 
 // firstSteps tells of every first step that an activity has taken, or that was refused.
@@ -15,7 +15,7 @@ type firstSteps struct {
 	taken func(workflowID string, refusal error)
 }
 
-// FirstSteps returns the interceptor that tells taken of every first step; it must see errors as activities return them.
+// FirstSteps returns the interceptor that tells taken of every first step; it must see errors as TypedErrors gives them.
 func FirstSteps(taken func(workflowID string, refusal error)) interceptor.WorkerInterceptor {
 	return &firstSteps{taken: taken}
 }
@@ -32,7 +32,8 @@ type tellingActivity struct {
 
 func (i *tellingActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	out, err := i.Next.ExecuteActivity(ctx, in)
-	if begins(in.Args) && (err == nil || !errs.CodeOf(err).Retryable()) { // anything else is tried again
+	var app *temporal.ApplicationError
+	if begins(in.Args) && (err == nil || errors.As(err, &app) && app.NonRetryable()) { // anything else is tried again
 		i.taken(activity.GetInfo(ctx).WorkflowExecution.ID, err)
 	}
 	return out, err

@@ -55,10 +55,11 @@ type Worker struct {
 // New returns a worker on the client. Call it once per process: the cache of processes is shared by all its workers.
 func New(c client.Client, a Activities, o Options) *Worker {
 	sdkworker.SetStickyWorkflowCacheSize(o.CachedProcesses)
-	interceptors := []interceptor.WorkerInterceptor{&requestLogs{}, &typedErrors{}}
+	interceptors := []interceptor.WorkerInterceptor{&requestLogs{}}
 	if o.FirstStep != nil {
-		interceptors = append(interceptors, FirstSteps(o.FirstStep)) // innermost: it sees errors as they are
+		interceptors = append(interceptors, FirstSteps(o.FirstStep))
 	}
+	interceptors = append(interceptors, &typedErrors{}) // innermost: all others see its errors
 	base := sdkworker.Options{
 		//lint:ignore SA1019 its successor makes workers versioned, which pins processes of years to one build
 		BuildID:           o.Build,

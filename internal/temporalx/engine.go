@@ -163,7 +163,7 @@ func (e *Engine) startBeside(ctx context.Context, workflowType, workflowID strin
 	}
 	select {
 	case err := <-word:
-		return true, err
+		return true, callError(err, errs.Pending)
 	case <-time.After(wordWithin):
 	case <-ctx.Done():
 	}

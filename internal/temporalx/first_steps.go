@@ -18,7 +18,7 @@ func (f *FirstSteps) await(workflowID string) (word <-chan error, end func()) {
 	return ch, func() { f.awaited.Delete(workflowID) }
 }
 
-// Taken tells that the first step of the process has been written, or, by err, why it was refused.
+// Taken tells that the first step of the process has been written, or, by err, why it was refused: an ApplicationError.
 func (f *FirstSteps) Taken(workflowID string, err error) {
 	if ch, ok := f.awaited.LoadAndDelete(workflowID); ok {
 		ch.(chan error) <- err // it has room for the one word
