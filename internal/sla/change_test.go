@@ -130,10 +130,28 @@ func TestRetroactiveTargetMayBeBreachedAtOnce(t *testing.T) {
 	s.due("09 14:00")
 	require.Equal(t, march("09 15:30"), *s.BreachedAt, "nothing was broken before the change")
 	s.next("09 16:30") // and the manager has the hour that the ladder gives
-	s.retarget(hours(8), PriorityRetroactive, "09 16:00")
-	s.expect("retargeted 09 16:00 undone")
-	s.due("09 18:00")
-	s.next("09 17:30")
+}
+
+func TestNoChangeOfPriorityUndoesABreach(t *testing.T) {
+	t.Parallel()
+	for _, choice := range []string{PriorityRetroactive, PriorityRestart} {
+		s := begin(t, fourHours, march("09 09:00"), rules)
+		s.tick("09 15:00")
+		broken := s.Promise
+		s.told = nil
+		s.retarget(hours(40), choice, "09 15:00")
+		require.Empty(t, s.told)
+		require.Equal(t, broken, s.Promise, "it stays as it was given")
+		s.retarget(hours(40), choice, "09 18:00")
+		s.expect("climbed 09 18:00 to director")
+	}
+	s := begin(t, fourHours, march("09 09:00"), rules)
+	s.told = nil
+	s.retarget(hours(40), PriorityRetroactive, "09 14:00") // at the due time itself: told first, and it stands
+	require.Equal(t, march("09 14:00"), *s.BreachedAt)
+	s.retarget(hours(2), PriorityRetroactive, "09 14:00")
+	require.Equal(t, march("09 14:00"), *s.BreachedAt, "a shorter target applies, and was not broken before it was given")
+	s.due("09 11:00")
 }
 
 func TestRetroactiveTargetBreachedDuringAPauseIsTold(t *testing.T) {
@@ -150,11 +168,11 @@ func TestRetroactiveTargetBreachedDuringAPauseIsTold(t *testing.T) {
 
 func TestRestartedTargetCountsFromTheChange(t *testing.T) {
 	t.Parallel()
-	s := begin(t, fourHours, march("09 09:00"), rules)
+	s := begin(t, Definition{Name: "resolution", Target: hours(8), Clock: Working, WarnAt: fourHours.WarnAt}, march("09 09:00"), rules)
 	s.tick("09 15:00")
 	s.told = nil
 	s.retarget(hours(2), PriorityRestart, "09 15:00")
-	s.expect("retargeted 09 15:00 undone")
+	s.expect("retargeted 09 15:00")
 	s.due("09 17:00")
 	require.Equal(t, march("09 15:00"), s.StartedAt)
 	s.tick("09 18:00")
@@ -243,13 +261,26 @@ func TestReopenedAsANewCycleKeepsTheOldOnRecord(t *testing.T) {
 func TestReopenedToResetStartsAgain(t *testing.T) {
 	t.Parallel()
 	s := begin(t, reopening(ReopenReset), march("09 09:00"), rules)
-	s.stop("09 14:30")
+	s.stop("09 13:30")
 	s.told = nil
 	require.Nil(t, s.reopen("10 14:00"))
-	s.expect("reopened 10 14:00 undone")
+	s.expect("reopened 10 14:00")
 	want, _, err := Start(reopening(ReopenReset), 1, march("10 14:00"), rules)
 	require.NoError(t, err)
 	require.Equal(t, want, s.Promise)
+}
+
+func TestReopenedToResetKeepsABreachOnRecord(t *testing.T) {
+	t.Parallel()
+	s := begin(t, reopening(ReopenReset), march("09 09:00"), rules)
+	s.stop("09 14:30")
+	late := s.Promise
+	s.told = nil
+	next := s.reopen("10 14:00")
+	require.Equal(t, late, s.Promise)
+	s.expect("started 10 14:00")
+	require.Equal(t, 2, next.Cycle)
+	require.Equal(t, ReopenNewCycle, s.last[0].Detail)
 }
 
 func TestReopeningWhatIsOpenChangesNothing(t *testing.T) {

@@ -123,7 +123,8 @@ func (p Promise) Extend(by Span, askedAt, at time.Time, reason string, r Rules) 
 //   - restart: the new target counts from at; extensions are gone, a pause that lasts goes on.
 //   - keep, or nothing: the promise stays as it was given and only ticks.
 //
-// A promise that is over stays as it is. Retarget fails as Start does.
+// A promise that is over stays as it is, and so does a broken one that the new target would make whole: no change of priority
+// undoes a breach. Retarget fails as Start does.
 func (p Promise) Retarget(def Definition, at time.Time, r Rules) (Promise, []Effect, error) {
 	choice := def.OnPriorityChange
 	if !p.Open() || choice != PriorityRetroactive && choice != PriorityRestart {
@@ -132,7 +133,7 @@ func (p Promise) Retarget(def Definition, at time.Time, r Rules) (Promise, []Eff
 	if _, _, err := Start(def, p.Cycle, at, r); err != nil {
 		return p, nil, err
 	}
-	return p.step(at, r, false, func(p *Promise, at time.Time) Effect {
+	next, effects, err := p.step(at, r, false, func(p *Promise, at time.Time) Effect {
 		if choice == PriorityRestart {
 			paused := p.resting()
 			*p = fresh(def, p.Cycle, at)
@@ -143,13 +144,17 @@ func (p Promise) Retarget(def Definition, at time.Time, r Rules) (Promise, []Eff
 		p.Definition = def
 		return Effect{Kind: EffectRetargeted, Detail: choice}
 	})
+	if err == nil && slices.ContainsFunc(effects, func(e Effect) bool { return e.Undone }) {
+		return p.Tick(at, r)
+	}
+	return next, effects, err
 }
 
 // Reopen takes up a promise that was met, in time or late, by its OnReopen:
 //
 //   - continue: it runs on; what was used stays used, the time since it was met counts as a pause, a breach stands.
 //   - new_cycle: kept is unchanged and next is a new promise with the full target and the next cycle.
-//   - reset: the same promise starts again with the full target.
+//   - reset: the same promise starts again with the full target; one that was met late stays on record, as by new_cycle.
 //   - nothing: it stays met.
 //
 // A promise that is open only ticks, one that was cancelled stays as it is. The effects are those of kept, or of next if there is one.
@@ -159,24 +164,28 @@ func (p Promise) Reopen(at time.Time, r Rules) (kept Promise, next *Promise, eff
 		return kept, nil, effects, err
 	}
 	at = p.notBefore(at)
-	switch p.OnReopen {
+	choice := p.OnReopen
+	if choice == ReopenReset && p.BreachedAt != nil {
+		choice = ReopenNewCycle
+	}
+	switch choice {
 	case ReopenNewCycle:
 		started, effects, err := Start(p.Definition, p.Cycle+1, at, r)
 		if err != nil {
 			return p, nil, nil, err
 		}
-		effects[0].Detail = p.OnReopen
+		effects[0].Detail = choice
 		return p, &started, effects, nil
 	case ReopenContinue, ReopenReset:
 		kept, effects, err = p.change(at, r, func(p *Promise, at time.Time) Effect {
-			if p.OnReopen == ReopenReset {
+			if choice == ReopenReset {
 				*p = fresh(p.Definition, p.Cycle, at)
 			} else {
 				p.rest(*p.MetAt)
 				p.wake(at)
 				p.MetAt = nil
 			}
-			return Effect{Kind: EffectReopened, Detail: p.OnReopen}
+			return Effect{Kind: EffectReopened, Detail: choice}
 		})
 		return kept, nil, effects, err
 	}

@@ -22,8 +22,8 @@
 // Changes. When an extension, a retarget, an amendment or a reopening moves the due time, each warning whose new instant
 // lies ahead is armed (again), and one that the change itself put into the past is told at the instant of the change. If
 // the change puts the due time itself into the past, the promise is breached at the instant of the change and its warnings
-// are not told. A breach that the change puts into the future is undone (Effect.Undone) and its ladder starts anew;
-// otherwise the breach stands and no rung is told twice.
+// are not told. A breach that an extension or an amendment puts into the future is undone (Effect.Undone) and its ladder
+// starts anew; nothing else undoes one, and no rung is told twice.
 //
 // All instants are UTC. Nothing here reads a wall clock: every function is told the time.
 package sla
