@@ -1,11 +1,13 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/internal/sla"
 )
 
 // What a case asks an approval for.
@@ -95,15 +97,29 @@ func (t *step) extensionDecided(d ApprovalDecided) error {
 		t.notify("extension_refused", []string{asked.AskedBy}, "milestone", asked.Milestone, "comment", d.Comment)
 		return nil
 	}
-	t.event("extension_approved", data)
-	if i := t.s.current(asked.Milestone); i >= 0 && t.s.Promises[i].Open() {
-		p, effects, err := t.s.Promises[i].Extend(asked.By, asked.AskedAt, t.at, asked.Reason, t.rulesOf(t.s.Promises[i]))
-		if err != nil {
-			return err
-		}
-		t.s.Promises[i] = p
-		t.tell(effects)
+	i := t.s.current(asked.Milestone)
+	if i < 0 || !t.s.Promises[i].Open() {
+		t.extended(asked, data, d.Comment)
+		return nil
 	}
-	t.notify("extension_approved", []string{asked.AskedBy}, "milestone", asked.Milestone, "comment", d.Comment)
+	p, effects, err := t.s.Promises[i].Extend(asked.By, asked.AskedAt, t.at, asked.Reason, t.rulesOf(t.s.Promises[i]))
+	if errors.Is(err, sla.ErrExtensionTooLate) { // a merge has brought a promise that was broken before it was asked
+		return t.bySystem(ruleClock, func() error {
+			t.event("extension_refused", data)
+			t.notify("extension_too_late", []string{asked.AskedBy}, "milestone", asked.Milestone)
+			return nil
+		})
+	}
+	if err != nil {
+		return err
+	}
+	t.s.Promises[i] = p
+	t.extended(asked, data, d.Comment)
+	t.tell(effects)
 	return nil
+}
+
+func (t *step) extended(asked ExtensionRequest, data map[string]any, comment string) {
+	t.event("extension_approved", data)
+	t.notify("extension_approved", []string{asked.AskedBy}, "milestone", asked.Milestone, "comment", comment)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/sla"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -100,4 +101,37 @@ func TestAnswer_of_an_approval_counts_once(t *testing.T) {
 	c.decided(2*time.Minute, models.OutcomeApproved)
 	_, err := models.ApplyCase(&c.state, models.CaseDecided(d), monday.Add(3*time.Minute), c.r)
 	require.Equal(t, errs.Conflict, errs.CodeOf(err))
+}
+
+func TestExtension_approved_after_an_older_breach_was_inherited_is_refused(t *testing.T) {
+	t.Parallel()
+	o := company()
+	c := newCourse(t, o, func(r *models.RecordCase) { r.Impact, r.Urgency = "low", "low" })
+	younger := newCourse(t, o, func(r *models.RecordCase) { r.ID, r.Number = "case_2", "CMP-2" })
+	younger.until(7 * time.Hour) // its four hours were over at two in the afternoon
+	require.Equal(t, sla.Breached, younger.promise("resolution").State)
+	c.do(7*time.Hour, "ann", models.ActionExtend, askExtension)
+	older := c.state
+	older.CreatedAt = monday.Add(-time.Minute)
+	link := event(t, actor(o, "mia"), models.ActionLink, models.Link{CaseID: "case_2", Kind: models.LinkDuplicate})
+	steps, err := models.ApplyPair(&older, &younger.state, link, monday.Add(7*time.Hour+time.Minute), c.r, c.r)
+	require.NoError(t, err)
+	c.take(steps[0])
+	step := c.decided(7*time.Hour+2*time.Minute, models.OutcomeApproved)
+	require.Nil(t, c.state.Extension, "more time may be asked for again, for another promise")
+	require.Empty(t, c.state.Orders)
+	require.Contains(t, eventTypes(step.Events), "extension_refused")
+	require.Equal(t, "extension_too_late", step.Notices[0].Kind)
+	require.Equal(t, "ann", step.Notices[0].UserID)
+	require.Equal(t, sla.Breached, c.promise("resolution").State)
+}
+
+func TestExtension_is_not_asked_for_when_the_due_time_has_come(t *testing.T) {
+	t.Parallel()
+	c := newCourse(t, company(), nil)
+	due := *c.promise("resolution").DueAt
+	_, err := models.ApplyCase(&c.state, event(t, actor(c.r.Org, "ann"), models.ActionExtend, askExtension), due, c.r) // before the clock has ticked
+	require.Equal(t, errs.Conflict, errs.CodeOf(err))
+	c.until(due.Sub(monday))
+	require.NotContains(t, c.state.AllowedActions(actor(c.r.Org, "ann"), due), models.ActionExtend)
 }

@@ -187,11 +187,15 @@ func (t *step) extend() error {
 		return errs.NewInvalid(errs.Field{Field: "by", Code: "span"})
 	}
 	i := t.s.current(c.Milestone)
-	switch {
-	case i < 0:
+	if i < 0 {
 		return errs.NewInvalid(errs.Field{Field: "milestone", Code: "unknown"})
-	case !t.s.Promises[i].Open() || t.s.Promises[i].State == sla.Breached:
-		return errs.New(errs.Conflict, "case.not_extendable", "milestone", c.Milestone, "state", string(t.s.Promises[i].State))
+	}
+	now, _, err := t.s.Promises[i].Tick(t.at, t.rulesOf(t.s.Promises[i])) // it may have been broken a moment ago
+	switch {
+	case err != nil:
+		return err
+	case !extendable(now):
+		return errs.New(errs.Conflict, "case.not_extendable", "milestone", c.Milestone, "state", string(now.State))
 	case len(t.s.Promises[i].Extensions) >= t.rules.Policy.Document().Extension.Max:
 		return errs.New(errs.Conflict, "case.extended_enough", "milestone", c.Milestone)
 	}

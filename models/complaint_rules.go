@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/internal/sla"
 )
 
 // caseWho is a relation of a person to a case, or a right; a refusal names those that would do.
@@ -71,7 +72,7 @@ var caseRules = []caseRule{
 	{ActionEscalate, working, nil, anyOf},
 	{ActionPrioritize, working, nil, chief},
 	{ActionAdjudicate, working, nil, chief},
-	{ActionExtend, working, func(s *CaseState) bool { return s.Extension == nil }, doers},
+	{ActionExtend, working, func(s *CaseState) bool { return s.Extension == nil && slices.ContainsFunc(s.Promises, extendable) }, doers},
 	{ActionTransfer, living, func(s *CaseState) bool { return s.Transfer == nil }, []caseWho{whoAccountable, whoSupervisor}},
 	{ActionAcceptAccountability, living, transferApproved, []caseWho{whoReceiver}},
 	{ActionRefuseAccountability, living, transferApproved, []caseWho{whoReceiver}},
@@ -82,6 +83,7 @@ var caseRules = []caseRule{
 	{ActionUnlink, anyState, func(s *CaseState) bool { return len(s.Links) > 0 }, anyOf},
 }
 
+func extendable(p sla.Promise) bool      { return p.Open() && p.BreachedAt == nil }
 func offered(s *CaseState) bool          { return s.Offer != nil }
 func notAdjudicating(s *CaseState) bool  { return !s.Adjudicating }
 func transferApproved(s *CaseState) bool { return s.Transfer != nil && s.Transfer.ApprovedAt != nil }
