@@ -127,6 +127,7 @@ func (t *step) finish(old *CaseState) error {
 		return err
 	}
 	s.Seq++
+	t.dueTask()
 	t.dropped()
 	t.surveyOff()
 	s.UpdatedAt = t.at
@@ -320,6 +321,23 @@ func (t *step) hand(userID string) {
 // entrust makes a user accountable.
 func (t *step) entrust(userID string) {
 	t.s.AccountableID, t.s.AccountableTeamID = userID, t.rules.Org.Users[userID].TeamID
+}
+
+// dueTask lets the handler's task fall due with the solution, wherever that has moved to; never while the client has the ball.
+func (t *step) dueTask() {
+	due := t.resolutionDue()
+	for i, task := range t.s.Tasks {
+		if task.Kind != TaskHandle || sameInstant(task.DueAt, due) {
+			continue
+		}
+		task.DueAt = due
+		t.s.Tasks[i] = task
+		t.Tasks = append(t.Tasks, task) // the last of a task is what is written
+	}
+}
+
+func sameInstant(a, b *time.Time) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
 }
 
 func (t *step) resolutionDue() *time.Time {

@@ -88,8 +88,9 @@ func (t *step) rulesOf(p sla.Promise) sla.Rules {
 	return r
 }
 
-// replied keeps the running promise of an interim reply and makes the next one, while somebody works on the case.
-func (t *step) replied() error {
+// nextReply keeps the promise of an interim reply, if one is open, and makes the next one (C-22). While the client has the
+// ball it rests.
+func (t *step) nextReply() error {
 	every := t.rules.Policy.Document().UpdateEvery
 	if every == nil {
 		return nil
@@ -110,6 +111,9 @@ func (t *step) replied() error {
 	}
 	t.s.Promises = append(t.s.Promises, p)
 	t.tell(effects)
+	if t.s.Status == CaseWaitingCustomer {
+		return t.each(isUpdate, sla.Promise.Pause)
+	}
 	return nil
 }
 

@@ -260,6 +260,63 @@ func TestBounces_end_with_the_supervisors_binding_word(t *testing.T) {
 	require.Equal(t, "ann", c.state.AccountableID, "accountability does not move with the ball (C-01)")
 }
 
+func TestInterimReply_is_asked_for_after_a_reopening_and_after_a_wait(t *testing.T) {
+	t.Parallel()
+	c := newCourse(t, company(), func(d *models.RecordCase) { d.Impact = "low"; d.Urgency = "low" })
+	c.do(10*time.Minute, "ann", models.ActionWait, models.Wait{Reason: "a photo"})
+	c.do(20*time.Minute, "ann", models.ActionRespond, models.Respond{Message: "which box is it?"})
+	require.Equal(t, sla.Paused, c.promise(models.MilestoneUpdate).State, "the client has the ball")
+	c.do(time.Hour, "ann", models.ActionResume, nil)
+	require.Equal(t, monday.Add(6*time.Hour), *c.promise(models.MilestoneUpdate).DueAt, "the whole four hours are left, lunch apart")
+
+	c.do(2*time.Hour, "ann", models.ActionResolve, models.Resolve{Resolution: "done"})
+	c.do(24*time.Hour, "ann", models.ActionReopen, models.Because{Reason: "still broken"})
+	require.Equal(t, sla.Running, c.promise(models.MilestoneUpdate).State)
+	require.Equal(t, monday.Add(29*time.Hour), *c.promise(models.MilestoneUpdate).DueAt)
+}
+
+func TestConfirmation_window_starts_anew_when_the_client_speaks(t *testing.T) {
+	t.Parallel()
+	c := newCourse(t, company(), nil)
+	c.do(time.Minute, "sup1", models.ActionAdjudicate, models.Adjudicate{AssigneeID: "dan", Reason: "r"})
+	c.do(time.Hour, "dan", models.ActionResolve, models.Resolve{Resolution: "done"})
+	silent := *c.state.ConfirmBy
+	step := c.do(25*time.Hour, "ben", models.ActionClientMessage, models.Note{Text: "it is still broken", Visibility: "client"})
+	require.Equal(t, silent.Add(24*time.Hour), *c.state.ConfirmBy)
+	var told []string
+	for _, n := range step.Notices {
+		told = append(told, n.UserID)
+	}
+	require.ElementsMatch(t, []string{"ann", "dan"}, told, "who may reopen it hears of it")
+	c.until(silent.Sub(monday))
+	require.Equal(t, models.CaseResolved, c.state.Status, "they were not silent")
+	c.until(silent.Sub(monday) + 24*time.Hour)
+	require.Equal(t, models.CaseClosed, c.state.Status)
+}
+
+func TestHandlersTask_falls_due_with_the_solution(t *testing.T) {
+	t.Parallel()
+	c := newCourse(t, company(), func(d *models.RecordCase) { d.Impact = "low"; d.Urgency = "low" })
+	same := func(why string) {
+		t.Helper()
+		task := c.state.Tasks[slices.IndexFunc(c.state.Tasks, func(k models.Task) bool { return k.Kind == models.TaskHandle })]
+		require.Equal(t, c.promise("resolution").DueAt, task.DueAt, why)
+		require.Equal(t, task, c.open[task.ID], "and it is written: %s", why)
+	}
+	first := *c.promise("resolution").DueAt
+	c.do(time.Hour, "ann", models.ActionWait, models.Wait{Reason: "a photo"})
+	same("nothing is due while the client has the ball")
+	c.do(2*time.Hour, "sup1", models.ActionAdjudicate, models.Adjudicate{AssigneeID: "dan", Reason: "r"})
+	c.do(3*time.Hour, "dan", models.ActionResume, nil)
+	same("after a pause")
+	require.True(t, c.promise("resolution").DueAt.After(first))
+	c.do(4*time.Hour, "dan", models.ActionExtend, askExtension)
+	c.decided(4*time.Hour+time.Minute, models.OutcomeApproved)
+	same("extended")
+	c.do(5*time.Hour, "sup1", models.ActionPrioritize, models.Prioritize{Impact: "high", Urgency: "high", Reason: "r"})
+	same("of another priority")
+}
+
 func TestOffer_not_accepted_in_time_comes_back(t *testing.T) {
 	t.Parallel()
 	c := newCourse(t, company(), nil)
@@ -273,7 +330,7 @@ func TestOffer_not_accepted_in_time_comes_back(t *testing.T) {
 
 func TestSilence_of_a_waiting_client_resolves_as_no_answer_after_three_reminders(t *testing.T) {
 	t.Parallel()
-	c := newCourse(t, company(), nil)
+	c := newCourse(t, company(), func(d *models.RecordCase) { d.Contact.Email = "owen@client.example" })
 	c.do(time.Hour, "ann", models.ActionWait, models.Wait{Reason: "a photo"})
 	day := 24 * time.Hour
 	c.until(time.Hour + 4*day - time.Second)
@@ -283,5 +340,6 @@ func TestSilence_of_a_waiting_client_resolves_as_no_answer_after_three_reminders
 	require.Equal(t, models.CaseResolved, c.state.Status)
 	last := c.steps[len(c.steps)-1]
 	require.Equal(t, "no_answer", last.Resolution.Resolution)
+	require.True(t, slices.ContainsFunc(last.Notices, func(n models.Notice) bool { return n.Kind == "client_no_answer" && n.UserID == "" }), "in words, not by a code")
 	require.Equal(t, models.System, last.Events[0].Actor)
 }

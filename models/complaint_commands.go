@@ -56,10 +56,7 @@ func (t *step) respond() error {
 	if oneOf(t.s.Channel, "email", "web") {
 		t.notifyClient("client_answer", "message", c.Message)
 	}
-	if t.s.Status == CaseWaitingCustomer {
-		return nil
-	}
-	return t.replied()
+	return t.nextReply()
 }
 
 // work moves a fresh case on: somebody has begun.
@@ -110,10 +107,14 @@ func (t *step) clientMessage() error {
 	}
 	t.event("client_message", map[string]any{"text": c.Text})
 	t.notify("client_message", []string{t.s.AssigneeID})
-	if t.s.Status != CaseWaitingCustomer {
-		return nil
+	switch t.s.Status {
+	case CaseWaitingCustomer:
+		return t.bySystem("client_message", t.endWait)
+	case CaseResolved: // a client who speaks is not silent (C-23)
+		t.notify("client_message", []string{t.s.AccountableID})
+		return t.awaitConfirmation()
 	}
-	return t.bySystem("client_message", t.endWait)
+	return nil
 }
 
 func (t *step) note() error {
@@ -219,9 +220,7 @@ func (t *step) resolve() error {
 
 // settleCase resolves the case: the promises are kept, open matters end, and the client is asked to confirm.
 func (t *step) settleCase(r CaseResolution) error {
-	window := t.rules.Policy.Document().Confirmation
-	confirm, err := t.due(window.Window, window.Clock)
-	if err != nil {
+	if err := t.awaitConfirmation(); err != nil {
 		return err
 	}
 	if t.s.Status == CaseWaitingCustomer { // the pause ends before the promise is kept
@@ -230,9 +229,9 @@ func (t *step) settleCase(r CaseResolution) error {
 		}
 	}
 	t.s.Status, t.s.Waiting = CaseResolved, nil
-	t.s.ResolvedAt, t.s.ConfirmBy = &t.at, &confirm
+	t.s.ResolvedAt = &t.at
 	t.s.Offer, t.s.Adjudicating, t.s.Extension = nil, false, nil
-	t.event("resolved", map[string]any{"resolution": r.Resolution, "root_cause": r.RootCause, "confirm_by": confirm})
+	t.event("resolved", map[string]any{"resolution": r.Resolution, "root_cause": r.RootCause, "confirm_by": *t.s.ConfirmBy})
 	t.settle(TaskDone, kinds(TaskHandle, TaskCallBack))
 	t.settle(TaskCancelled, kinds(TaskAccept, TaskAdjudicate, TaskSupervise))
 	for _, event := range []string{"responded", "resolved"} { // an answer that solves the matter is an answer
@@ -246,7 +245,22 @@ func (t *step) settleCase(r CaseResolution) error {
 	t.Resolution = &r
 	t.askClient()
 	t.notify("case_resolved", []string{t.s.AccountableID})
-	t.notifyClient("client_resolved", "resolution", r.Resolution)
+	if r.By == System {
+		t.notifyClient("client_no_answer")
+	} else {
+		t.notifyClient("client_resolved", "resolution", r.Resolution)
+	}
+	return nil
+}
+
+// awaitConfirmation gives the client the policy's window, from now on, after which silence closes the case.
+func (t *step) awaitConfirmation() error {
+	window := t.rules.Policy.Document().Confirmation
+	until, err := t.due(window.Window, window.Clock)
+	if err != nil {
+		return err
+	}
+	t.s.ConfirmBy = &until
 	return nil
 }
 
@@ -307,6 +321,9 @@ func (t *step) reopenBecause(reason, notice string, pairs ...string) error {
 			t.s.Promises = append(t.s.Promises, *next)
 		}
 		t.tell(effects)
+	}
+	if err := t.nextReply(); err != nil {
+		return err
 	}
 	t.hand(t.s.AssigneeID)
 	due, err := t.due(sla.Span{Days: 1}, sla.Working)

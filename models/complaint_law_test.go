@@ -81,7 +81,7 @@ func (l *life) follow(t require.TestingT, step models.CaseStep) {
 	}
 	require.Len(t, s.Tasks, len(l.open), "the state lists exactly the open tasks")
 	for _, task := range s.Tasks {
-		require.Contains(t, l.open, task.ID)
+		require.Equal(t, l.open[task.ID], task, "what the state says of a task is written")
 	}
 	if !s.Held() {
 		require.Empty(t, s.Tasks, "a case that is over leaves no open task")

@@ -241,6 +241,20 @@ func TestResolution_drafts_one_article_until_somebody_publishes_it(t *testing.T)
 	require.Equal(t, []string{"replaced", "fixed"}, []string{all[0].Body, all[1].Body})
 }
 
+func TestResolution_by_silence_drafts_no_article(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, store.Options{})
+	step := next(d.apply(t, d.record(d.one)), d.tick(), "resolved")
+	step.Resolution = &models.CaseResolution{Resolution: "no_answer", By: models.System}
+	s := d.apply(t, step)
+	row, err := d.Case(t.Context(), everything, s.ID)
+	require.NoError(t, err)
+	require.Equal(t, "no_answer", row.Resolution)
+	var articles int64
+	require.NoError(t, d.DB().Table("knowledge_articles").Count(&articles).Error)
+	require.Zero(t, articles)
+}
+
 func TestContacts_of_merged_cases_are_taken_over_with_those_they_had_taken_over_and_given_back(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, store.Options{Email: true})

@@ -198,13 +198,16 @@ func (w *writer) contacts(step *models.CaseStep) {
 }
 
 // resolution keeps how the case was solved, and drafts a knowledge article from it (C-41). A second resolution rewrites
-// the draft, unless somebody has published it.
+// the draft, unless somebody has published it. From a silence nothing can be learnt.
 func (w *writer) resolution(step *models.CaseStep) {
 	r := step.Resolution
 	if r == nil {
 		return
 	}
 	w.batch.Queue(`UPDATE cases SET resolution = $2, root_cause = $3 WHERE id = $1`, step.State.ID, r.Resolution, r.RootCause)
+	if r.By == models.System {
+		return
+	}
 	w.batch.Queue(`WITH again AS (UPDATE knowledge_articles SET root_cause = $3, body = $4 WHERE case_id = $2 AND state = 'draft' RETURNING 1)
 		INSERT INTO knowledge_articles (id, case_id, title, root_cause, body, state, created_by, created_at)
 		SELECT $1, $2, subject, $3, $4, 'draft', $5, $6 FROM cases WHERE id = $2 AND NOT EXISTS (SELECT FROM again)`,
