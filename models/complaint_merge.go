@@ -2,6 +2,7 @@ package models
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -117,10 +118,11 @@ func pairStep(old *CaseState, e CaseEvent, at time.Time, r CaseRules, me Person)
 	return t
 }
 
-// merge ends the loser in the survivor.
+// merge ends the loser in the survivor. What is still being worked on is not merged into what is resolved: its promises would be
+// forgotten, and its complainants never told of the outcome.
 func merge(loser, survivor *step) error {
 	l, s := loser.s, survivor.s
-	if !l.Held() || !s.Held() {
+	if !l.Held() || !s.Held() || slices.Contains(working, l.Status) && !slices.Contains(working, s.Status) {
 		return errs.New(errs.Conflict, "case.not_mergeable", "number", l.Number, "state", string(l.Status), "survivor", s.Number, "survivor_state", string(s.Status))
 	}
 	window := loser.rules.Policy.Document().Reopen
@@ -163,17 +165,9 @@ func (t *step) inheritPromise(from *CaseState, p sla.Promise) error {
 		}
 		own.Own = &mine
 	}
-	op := sla.Promise.Resume
-	paused := contains(p.PausesIn, CaseWaitingCustomer) && t.s.Status == CaseWaitingCustomer
-	if paused {
-		op = sla.Promise.Pause
-	}
-	if paused != (p.RunningFrom == nil) {
-		next, _, err := op(p, t.at, t.rules.sla())
-		if err != nil {
-			return err
-		}
-		p = next
+	p, _, err := t.inStep(p)
+	if err != nil {
+		return err
 	}
 	if i >= 0 {
 		t.s.Promises[i] = p
@@ -187,6 +181,18 @@ func (t *step) inheritPromise(from *CaseState, p sla.Promise) error {
 	}
 	t.event("milestone_inherited", data)
 	return nil
+}
+
+// inStep pauses a promise, or lets it run, as the case has it.
+func (t *step) inStep(p sla.Promise) (sla.Promise, []sla.Effect, error) {
+	paused := contains(p.PausesIn, CaseWaitingCustomer) && t.s.Status == CaseWaitingCustomer
+	switch {
+	case paused == (p.RunningFrom == nil):
+		return p, nil, nil
+	case paused:
+		return p.Pause(t.at, t.rulesOf(p))
+	}
+	return p.Resume(t.at, t.rulesOf(p))
 }
 
 // sooner reports whether a falls due before b; where one is paused and has no due time, what is left of them decides.
@@ -207,6 +213,9 @@ func split(loser, survivor *step) error {
 	if l.Over(loser.at) {
 		return errs.New(errs.ProcessClosed, "case.over", "number", l.Number, "state", string(l.Status))
 	}
+	if s.Merge != nil { // the case that it was merged into has all that it brought
+		return errs.New(errs.Conflict, "case.merged_on", "number", s.Number)
+	}
 	l.Status, l.Promises, l.ConfirmBy = m.Status, slices.Clone(m.Promises), m.Confirm
 	if m.Waiting != nil {
 		w := *m.Waiting // the record of the merge is the old state's
@@ -221,19 +230,103 @@ func split(loser, survivor *step) error {
 	if slices.Contains(working, l.Status) {
 		loser.hand(l.AssigneeID)
 	}
-	for _, in := range s.Inherited {
-		if i := s.current(in.Name); in.FromCase == l.ID && i >= 0 && s.Promises[i].Open() {
-			if in.Own == nil {
-				s.Promises = slices.Delete(s.Promises, i, i+1)
-			} else {
-				s.Promises[i] = *in.Own
-			}
-		}
+	if err := survivor.giveBack(l.ID, m); err != nil {
+		return err
 	}
-	s.Inherited = slices.DeleteFunc(s.Inherited, func(in Inherited) bool { return in.FromCase == l.ID })
 	survivor.Disinherit = l.ID
-	if err := loser.promisesFall(); err != nil {
+	if err := loser.tick(); err != nil { // what fell due while it was merged
 		return err
 	}
 	return survivor.promisesFall()
+}
+
+// giveBack takes the promises of a merged case out of the survivor, whose own ones go on in their place as if they had never
+// stopped. One that was met meanwhile stays: what it asked for was done.
+func (t *step) giveBack(caseID string, m *Merge) error {
+	given := CaseState{Promises: m.Promises}
+	for n, in := range t.s.Inherited {
+		if in.FromCase != caseID {
+			continue
+		}
+		later := slices.IndexFunc(t.s.Inherited[n+1:], func(o Inherited) bool { return o.Name == in.Name })
+		i := t.s.current(in.Name)
+		taken := &t.s.Promises[i]
+		if later >= 0 { // a second merge has set it aside
+			later += n + 1
+			taken = t.s.Inherited[later].Own
+		}
+		if !taken.Open() || taken.Cycle != given.Promises[given.current(in.Name)].Cycle {
+			continue
+		}
+		own := in.Own
+		if own != nil {
+			caught, err := t.caughtUp(*own, *taken, m.At)
+			if err != nil {
+				return err
+			}
+			own = &caught
+		}
+		switch {
+		case later >= 0:
+			t.s.Inherited[later].Own = own
+		case own == nil:
+			t.s.Promises = slices.Delete(t.s.Promises, i, i+1)
+		default:
+			t.s.Promises[i] = *own
+		}
+	}
+	t.s.Inherited = slices.DeleteFunc(t.s.Inherited, func(in Inherited) bool { return in.FromCase == caseID })
+	return nil
+}
+
+// caughtUp gives a promise the pauses, the extensions and the priority that another one has had in its place since the instant,
+// and tells what fell due by it meanwhile.
+func (t *step) caughtUp(own, taken sla.Promise, since time.Time) (sla.Promise, error) {
+	type change struct {
+		at time.Time
+		do func(sla.Promise, time.Time, sla.Rules) (sla.Promise, []sla.Effect, error)
+	}
+	var changes []change
+	for _, pause := range taken.Pauses {
+		if !contains(own.PausesIn, CaseWaitingCustomer) {
+			break
+		}
+		changes = append(changes, change{pause.From, sla.Promise.Pause})
+		if pause.To != nil {
+			changes = append(changes, change{*pause.To, sla.Promise.Resume})
+		}
+	}
+	for _, ext := range taken.Extensions {
+		changes = append(changes, change{ext.At, func(p sla.Promise, at time.Time, r sla.Rules) (sla.Promise, []sla.Effect, error) {
+			next, effects, err := p.Extend(ext.By, ext.AskedAt, at, ext.Reason, r)
+			if errors.Is(err, sla.ErrExtensionTooLate) {
+				return p.Tick(at, r)
+			}
+			return next, effects, err
+		}})
+	}
+	slices.SortStableFunc(changes, func(a, b change) int { return a.at.Compare(b.at) })
+	_, defs := t.rules.Policy.Match(t.facts())
+	for _, def := range defs {
+		if def.Name == own.Name && def.Target != own.Target {
+			changes = append(changes, change{t.at, func(p sla.Promise, at time.Time, r sla.Rules) (sla.Promise, []sla.Effect, error) {
+				return p.Retarget(def, at, r)
+			}})
+		}
+	}
+	changes = append(changes, change{t.at, func(p sla.Promise, _ time.Time, _ sla.Rules) (sla.Promise, []sla.Effect, error) { return t.inStep(p) }})
+	for _, c := range changes {
+		if c.at.Before(since) {
+			continue
+		}
+		next, effects, err := c.do(own, c.at, t.rulesOf(own))
+		if err != nil {
+			return own, err
+		}
+		own = next
+		t.tell(slices.DeleteFunc(effects, func(e sla.Effect) bool { // told of the promise in its place
+			return e.Kind == sla.EffectPaused || e.Kind == sla.EffectResumed || e.Kind == sla.EffectExtended
+		}))
+	}
+	return own, nil
 }
