@@ -151,10 +151,18 @@ func merge(loser, survivor *step) error {
 	return loser.cancelPromises()
 }
 
-// inheritPromise takes over one promise of the merged case when it falls due before the survivor's own, so that nobody's wait grows.
+// inheritPromise takes over one promise of the merged case when it falls due before the survivor's own, so that nobody's wait grows. One
+// that was counted by another calendar is counted by the survivor's from then on; where that would undo a breach, it stays behind.
 func (t *step) inheritPromise(from *CaseState, p sla.Promise) error {
-	if !p.Open() || p.Name == MilestoneUpdate || from.CalendarID != t.s.CalendarID || from.CalendarVersion != t.s.CalendarVersion {
+	if !p.Open() || p.Name == MilestoneUpdate {
 		return nil
+	}
+	if from.CalendarID != t.s.CalendarID || from.CalendarVersion != t.s.CalendarVersion {
+		next, _, err := p.Amend(t.at, t.rulesOf(p))
+		if err != nil || p.BreachedAt != nil && next.BreachedAt == nil {
+			return err
+		}
+		p = next
 	}
 	own := Inherited{FromCase: from.ID, Name: p.Name}
 	i := t.s.current(p.Name)

@@ -214,6 +214,21 @@ func TestUnlink_is_refused_while_the_survivor_is_merged_itself(t *testing.T) {
 	require.NoError(t, apply(5*time.Hour, &a, &b, models.ActionUnlink, models.Unlink{CaseID: b.ID}))
 }
 
+func TestMerge_counts_a_promise_of_another_calendar_by_the_survivors(t *testing.T) {
+	t.Parallel()
+	o := company()
+	survivor := newCourse(t, o, func(d *models.RecordCase) { d.Impact, d.Urgency = "low", "low" })
+	loser := newCourse(t, o, func(d *models.RecordCase) { d.ID = "case_2" })
+	loser.state.CalendarVersion++ // of the same hours
+	due := *loser.promise("resolution").DueAt
+	link := event(t, actor(o, "mia"), models.ActionLink, models.Link{CaseID: "case_2", Kind: models.LinkDuplicate})
+	steps, err := models.ApplyPair(&survivor.state, &loser.state, link, monday.Add(time.Minute), survivor.r, survivor.r)
+	require.NoError(t, err)
+	survivor.take(steps[0])
+	require.Equal(t, due, *survivor.promise("resolution").DueAt)
+	require.Empty(t, survivor.promise("resolution").Verify(sla.Rules{Calendar: survivor.r.Calendar}))
+}
+
 func TestMerge_into_a_resolved_case_is_for_resolved_ones(t *testing.T) {
 	t.Parallel()
 	o := company()
