@@ -6,5 +6,5 @@
 //
 // Every point has a reason. Policy.Score returns the base and what each fact counts, with the name of the rule; the points
 // of these contributions always sum to exactly the score. Every rule has a window, after which a fact counts no more, and a
-// cap, so that volume alone never raises health. Policy.NextChange says when the score changes with no new fact.
+// cap, so that volume alone never raises health.
 package health

@@ -25,6 +25,7 @@ const (
 // The bounds of a document and of a score.
 const (
 	highest        = 100 // score, and points of a rule
+	longest        = 5   // years that the window of a rule may last
 	maxLevelPoints = 50  // points of a level: two levels off the middle make a whole score
 	maxShown       = 80  // characters that a message repeats of the input
 )

@@ -106,23 +106,3 @@ func Merge(facts []Fact, f Fact, keep int) []Fact {
 	merged = slices.Insert(merged, i, f)
 	return merged[max(0, len(merged)-max(0, keep)):]
 }
-
-// Forget returns the facts that are not older than the instant, in their order.
-func Forget(facts []Fact, before time.Time) []Fact {
-	var kept []Fact
-	for _, f := range facts {
-		if !f.At.Before(before) {
-			kept = append(kept, f)
-		}
-	}
-	return kept
-}
-
-// longest is how many years the window of a rule may last.
-const longest = 5
-
-// Horizon returns the instant before which no fact counts at the time, whatever the policy and the place: what Forget may
-// forget. The windows of rules last five years at most.
-func Horizon(at time.Time) time.Time {
-	return at.UTC().AddDate(-longest, 0, -2) // two days for the places that are ahead, and for the 29th of February
-}

@@ -88,28 +88,6 @@ func (p *Policy) Score(facts []Fact, at time.Time, loc *time.Location) Score {
 	return p.score(p.dated(facts, loc), at)
 }
 
-// NextChange returns the first instant after at from which Score is another for the same facts, because one leaves its
-// window, or one of the future begins to count; false if it stays as it is.
-func (p *Policy) NextChange(facts []Fact, at time.Time, loc *time.Location) (time.Time, bool) {
-	list := p.dated(facts, loc)
-	var turns []time.Time
-	for _, f := range list {
-		for _, t := range []time.Time{f.At, f.until} {
-			if t.After(at) {
-				turns = append(turns, t)
-			}
-		}
-	}
-	slices.SortFunc(turns, time.Time.Compare)
-	now := p.score(list, at)
-	for _, t := range slices.CompactFunc(turns, time.Time.Equal) {
-		if !slices.Equal(p.score(list, t).Contributions, now.Contributions) {
-			return t.UTC(), true
-		}
-	}
-	return time.Time{}, false
-}
-
 // dated returns the facts that have a rule, each ID once, from the newest.
 func (p *Policy) dated(facts []Fact, loc *time.Location) []dated {
 	latest := make(map[string]Fact, len(facts))

@@ -114,31 +114,12 @@ func TestScore_windows_end_by_the_clock_of_the_place(t *testing.T) {
 	require.NoError(t, err)
 	p := compiled(t, small)
 	f := []health.Fact{{ID: "a", Kind: health.ContactKept, At: time.Date(2026, 3, 25, 11, 0, 0, 0, time.UTC)}} // the clocks go forward on the 29th
-	end, ok := p.NextChange(f, f[0].At, berlin)
-	require.True(t, ok)
-	require.Equal(t, time.Date(2026, 4, 4, 10, 0, 0, 0, time.UTC), end)
-	end, ok = p.NextChange(f, f[0].At, time.UTC)
-	require.True(t, ok)
-	require.Equal(t, time.Date(2026, 4, 4, 11, 0, 0, 0, time.UTC), end)
-}
-
-func TestNextChange_passes_over_what_changes_nothing(t *testing.T) {
-	t.Parallel()
-	p := compiled(t, small)
-	_, ok := p.NextChange(nil, noon, time.UTC)
-	require.False(t, ok)
-	_, ok = p.NextChange([]health.Fact{fact("a", health.SurveyNeutral, 1)}, noon, time.UTC)
-	require.False(t, ok, "what counts nothing")
-	crowd := []health.Fact{
-		fact("a", health.ContactKept, 1), fact("b", health.ContactKept, 1), fact("c", health.ContactKept, 1),
-		fact("d", health.ContactKept, 9), fact("e", health.ContactKept, 8),
+	for loc, end := range map[*time.Location]time.Time{
+		berlin: time.Date(2026, 4, 4, 10, 0, 0, 0, time.UTC), time.UTC: time.Date(2026, 4, 4, 11, 0, 0, 0, time.UTC),
+	} {
+		require.Equal(t, 53, p.Score(f, end.Add(-1), loc).Points)
+		require.Equal(t, 50, p.Score(f, end, loc).Points)
 	}
-	next, ok := p.NextChange(crowd, noon, time.UTC)
-	require.True(t, ok)
-	require.Equal(t, noon.AddDate(0, 0, 9), next, "the capped ones leave unseen")
-	next, ok = p.NextChange([]health.Fact{fact("a", health.ContactKept, -2)}, noon, time.UTC)
-	require.True(t, ok)
-	require.Equal(t, noon.AddDate(0, 0, 2), next, "what begins to count")
 }
 
 func TestMerge_takes_the_latest_of_an_id(t *testing.T) {
@@ -157,13 +138,6 @@ func TestMerge_takes_the_latest_of_an_id(t *testing.T) {
 	require.Equal(t, []health.Fact{second}, health.Merge(set, other, 1), "the oldest go")
 	require.Empty(t, health.Merge(set, other, 0))
 	require.Equal(t, []health.Fact{second}, set, "what was given stays as it is")
-}
-
-func TestForget_drops_what_no_policy_counts_any_more(t *testing.T) {
-	t.Parallel()
-	old, young := fact("old", health.ContactKept, 30), fact("young", health.ContactKept, 29)
-	require.Equal(t, []health.Fact{young}, health.Forget([]health.Fact{old, young}, noon.AddDate(0, 0, -29)))
-	require.Empty(t, health.Forget(nil, noon))
 }
 
 // drawFacts draws facts of a year; those of one ID move forward in time with their Seq, and no two of one Seq differ.
@@ -324,45 +298,4 @@ func TestLaw_complaints_never_raise_health_however_they_are_handled(t *testing.T
 		}
 		require.LessOrEqual(t, p.Score(facts, noon, time.UTC).Points, 60)
 	}
-}
-
-func TestLaw_the_next_change_is_exact(t *testing.T) {
-	t.Parallel()
-	shanghai, err := time.LoadLocation("Asia/Shanghai")
-	require.NoError(t, err)
-	p := compiled(t, shipped(t))
-	rapid.Check(t, func(rt *rapid.T) {
-		facts := many(rt)
-		loc := rapid.SampledFrom([]*time.Location{time.UTC, shanghai}).Draw(rt, "loc")
-		now := p.Score(facts, noon, loc)
-		next, ok := p.NextChange(facts, noon, loc)
-		until := next
-		if !ok {
-			until = noon.AddDate(10, 0, 0)
-		} else {
-			require.True(rt, next.After(noon))
-			require.NotEqual(rt, now, p.Score(facts, next, loc), "another at the instant")
-		}
-		within := until.Sub(noon)
-		for range 20 {
-			moment := noon.Add(time.Duration(rapid.Int64Range(0, int64(within)-1).Draw(rt, "moment")))
-			require.Equal(rt, now, p.Score(facts, moment, loc), "the same until then")
-		}
-		require.Equal(rt, now, p.Score(facts, until.Add(-1), loc))
-	})
-}
-
-func TestLaw_what_is_over_the_horizon_never_counts(t *testing.T) {
-	t.Parallel()
-	apia, err := time.LoadLocation("Pacific/Apia")
-	require.NoError(t, err)
-	p := compiled(t, "kind: health\nbase: 50\nrules: {met: {fact: contact_kept, points: 3, within: 5y, at_most: 100}}\n")
-	rapid.Check(t, func(rt *rapid.T) {
-		now := noon.Add(time.Duration(rapid.IntRange(-200000, 200000).Draw(rt, "hours")) * time.Hour)
-		f := []health.Fact{{ID: "a", Kind: health.ContactKept, At: health.Horizon(now).Add(-1)}}
-		require.Empty(rt, health.Forget(f, health.Horizon(now)))
-		for _, loc := range []*time.Location{time.UTC, apia} {
-			require.Equal(rt, 50, p.Score(f, now, loc).Points)
-		}
-	})
 }
