@@ -88,12 +88,14 @@ func (r campaignRequest) into(d *campaign.Definition, f *faults) {
 	}
 }
 
-// define changes a definition as the request says and checks the whole: invalid with every fault at once. Whether a channel
-// is set up is not asked here: it can be set up later, and whom it does not reach is tried by the next one.
-func (h *campaigns) define(ctx context.Context, d *campaign.Definition, r campaignRequest) error {
+// define changes a definition as the request says and checks the whole: invalid with every fault at once, those of the body
+// among them. Whether a channel is set up is not asked here: it can be set up later, and whom it does not reach is tried by
+// the next one.
+func (h *campaigns) define(ctx context.Context, d *campaign.Definition, r campaignRequest, bad faults) error {
 	var f faults
 	r.into(d, &f)
 	f.join(d.Check())
+	f.join(bad)
 	if d.Schedule != nil && !d.Schedule.At.IsZero() && (d.Schedule.At.Before(firstDay) || d.Schedule.At.After(lastDay)) {
 		f.join([]errs.Field{{Field: "schedule.at", Code: "between", Args: errs.Args("low", firstDay.Format(time.DateOnly), "high", lastDay.Format(time.DateOnly))}})
 	}

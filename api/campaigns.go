@@ -95,14 +95,15 @@ func (h *campaigns) create(c *gin.Context) {
 func (h *campaigns) recorded(c *gin.Context, campaignID string) (models.CampaignRow, error) {
 	ctx := c.Request.Context()
 	var req campaignRequest
-	if err := bind(c, &req); err != nil {
+	bad, err := softened(bind(c, &req))
+	if err != nil {
 		return models.CampaignRow{}, err
 	}
 	cmd := models.DefineCampaign{}
-	if err := h.define(ctx, &cmd.Definition, req); err != nil {
+	if err := h.define(ctx, &cmd.Definition, req, bad); err != nil {
 		return models.CampaignRow{}, err
 	}
-	_, err := h.engine.Start(ctx, models.CampaignType, models.CampaignWorkflowID(campaignID), models.CampaignInput{CampaignID: campaignID},
+	_, err = h.engine.Start(ctx, models.CampaignType, models.CampaignWorkflowID(campaignID), models.CampaignInput{CampaignID: campaignID},
 		string(models.CampaignCreate), campaignUpdateID(c, models.CampaignCreate), campaignEvent(c, models.CampaignCreate, cmd))
 	if err != nil {
 		return models.CampaignRow{}, err
@@ -114,13 +115,14 @@ func (h *campaigns) recorded(c *gin.Context, campaignID string) (models.Campaign
 // unknown, 409 when it is over, 412 when If-Match is stale, 422 with every fault of the definition as it would be.
 func (h *campaigns) patch(c *gin.Context) {
 	var req campaignRequest
-	if err := bind(c, &req); err != nil {
+	bad, err := softened(bind(c, &req))
+	if err != nil {
 		fail(c, err)
 		return
 	}
 	ctx, tries := c.Request.Context(), 0
 	row, err := change(c, func(row models.CampaignRow) int64 { return row.State.Version }, h.store.Campaign,
-		func(row *models.CampaignRow) error { return h.define(ctx, &row.State.Definition, req) },
+		func(row *models.CampaignRow) error { return h.define(ctx, &row.State.Definition, req, bad) },
 		func(ctx context.Context, row models.CampaignRow) (models.CampaignRow, error) {
 			tries++ // what is sent differs by try, and the engine keeps one answer per id
 			_, err := h.engine.Update(ctx, models.CampaignWorkflowID(row.State.ID), string(models.CampaignChange),

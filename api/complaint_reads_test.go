@@ -101,6 +101,7 @@ func TestCasesAreFiltered(t *testing.T) {
 	for query, status := range map[string]int{
 		"?state=new": 422, "?type=praise": 422, "?priority=P9": 422, "?assignee_id=ann": 422, "?client_id=" + ann: 422, "?limit=0": 422,
 		"?breached=perhaps": 400, "?due_before=friday": 400, "?colour=red": 400, "?limit=ten": 400,
+		"?due_before=0000-01-01T00:00:00Z": 422, "?due_before=" + beyond: 422, "?due_before=9998-12-31T23:59:59Z": 200,
 	} {
 		require.Equal(t, status, b.call(ann, "GET", "/cases"+query, "").StatusCode, query)
 	}

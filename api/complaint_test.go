@@ -216,7 +216,8 @@ var caseActions = map[models.CaseAction]struct {
 		`{}`: {"assignee_id:required", "reason:required"},
 	}},
 	"wait": {`{"reason":"asked for photos","until":"2026-03-07T17:00:00+08:00"}`, `{"reason":"asked for photos","until":"2026-03-07T09:00:00Z"}`, map[string][]string{
-		`{"until":"2026-03-06T11:00:00Z"}`: {"reason:required", "until:future"},
+		`{"until":"2026-03-06T11:00:00Z"}`:        {"reason:required", "until:future"},
+		`{"reason":"x","until":"` + beyond + `"}`: {"until:between"},
 	}},
 	"resume":         {`{}`, ``, nil},
 	"client-message": {`{"text":"any news?"}`, `{"text":"any news?"}`, map[string][]string{`{}`: {"text:required"}}},

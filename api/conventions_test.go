@@ -269,6 +269,45 @@ func TestIfMatch(t *testing.T) {
 	}
 }
 
+func TestTimesOutsideOfWhatCanBeWrittenAreFaults(t *testing.T) {
+	t.Parallel()
+	type step struct {
+		At *time.Time `json:"at"`
+	}
+	type request struct {
+		step
+		Name  string            `json:"name" binding:"required"`
+		Until api.ClearableTime `json:"until"`
+		Steps []step            `json:"steps"`
+		By    map[string]step   `json:"by"`
+		Due   time.Time         `json:"due"`
+	}
+	for at, ok := range map[string]bool{
+		"0001-01-01T00:00:00Z": true, "0001-01-01T00:00:00+00:01": false, "0000-12-31T23:59:59-00:01": true, "0000-01-01T00:00:00Z": false,
+		"9998-12-31T23:59:59.999999999Z": true, "9998-12-31T23:59:59-00:01": false, "9999-01-01T00:00:00+00:01": true,
+		"9999-12-31T23:59:59-05:00": false,
+	} {
+		var req request
+		text := strings.ReplaceAll(`{"at":"T","name":"x","until":"T","steps":[{},{"at":"T"}],"by":{"a":{"at":"T"}},"due":"T"}`, "T", at)
+		require.NoError(t, api.Decode([]byte(text), &req), at)
+		err := api.Check(&req)
+		if ok {
+			require.NoError(t, err, at)
+			continue
+		}
+		var e *errs.Error
+		require.ErrorAs(t, err, &e)
+		fields := make([]string, len(e.Fields))
+		for i, f := range e.Fields {
+			fields[i] = f.Field + ":" + f.Code
+		}
+		require.ElementsMatch(t, []string{"at:between", "until:between", "steps[1].at:between", "by.a.at:between", "due:between"}, fields, at)
+	}
+	var e *errs.Error
+	require.ErrorAs(t, api.Check(&request{Due: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}), &e)
+	require.Len(t, e.Fields, 2, "beside what else is wrong")
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"name":"a","tags":["x"],"at":"2026-03-06T09:00:00Z","inner":{"n":1}}`))
 	f.Add([]byte(`{"name":"a","name":"b"}`))

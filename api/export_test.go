@@ -1,15 +1,23 @@
 package api
 
-import "github.com/gin-gonic/gin"
+import (
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
 
 // For the tests of this package, which see it from outside.
 var (
 	ISODuration = isoDuration
 	ISOSpan     = isoSpan
 	Decode      = decode
+	Check       = check
 	CheckTarget = checkTarget
 	Matches     = matches
 )
+
+// ClearableTime is a time in the body of a PATCH.
+type ClearableTime = clearable[time.Time]
 
 // Routes lists what the router serves.
 func Routes(d Deps) (gin.RoutesInfo, error) {

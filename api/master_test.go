@@ -142,6 +142,8 @@ func TestDeputies(t *testing.T) {
 		"until_after":     {`{"deputy_id":"` + adminID + `","from":"2026-03-20T00:00:00Z",` + until + `}`, "until:after"},
 		"not_in_the_past": {`{"deputy_id":"` + adminID + `","from":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`, "until:future"},
 		"until_required":  {`{"deputy_id":"` + adminID + `"}`, "until:required"},
+		"no_such_time":    {`{"deputy_id":"` + adminID + `","until":"9999-12-31T23:59:59-05:00"}`, "until:between"},
+		"nor_such_a_from": {`{"deputy_id":"` + adminID + `","from":"0001-01-01T00:00:00+08:00",` + until + `}`, "from:between"},
 		"amount_positive": {`{"deputy_id":"` + adminID + `","max_amount":0,` + until + `}`, "max_amount:min"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,6 +92,7 @@ func (q *query) time(name string) *time.Time {
 		q.wrongType(name, "2026-01-31T09:00:00Z")
 		return nil
 	}
+	q.faults.instant(name, t)
 	return new(t.UTC())
 }
 

@@ -84,7 +84,7 @@ func (r *planRequest) plan() models.ReceptionPlan {
 // times notes the instants that no visit can have.
 func (r *planRequest) times(f *faults) {
 	check := func(field string, at *time.Time) {
-		if at != nil && (at.Before(firstDay) || at.After(lastDay)) {
+		if at != nil && !f.has(field) && (at.Before(firstDay) || at.After(lastDay)) {
 			f.add(field, "between", "low", firstDay.Format(time.DateOnly), "high", lastDay.Format(time.DateOnly))
 		}
 	}

@@ -218,7 +218,7 @@ func TestReceptionsAreFiltered(t *testing.T) {
 	require.NotContains(t, listed, "claims")
 	for query, status := range map[string]int{
 		"?state=new": 422, "?kind=party": 422, "?level=P9": 422, "?host_id=hal": 422, "?client_id=" + ann: 422, "?limit=0": 422, "?team_id=x": 422,
-		"?starts_after=soon": 400, "?colour=red": 400,
+		"?starts_after=soon": 400, "?colour=red": 400, "?starts_before=" + beyond: 422,
 	} {
 		require.Equal(t, status, b.call(ann, "GET", "/receptions"+query, "").StatusCode, query)
 	}

@@ -11,6 +11,9 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
+// beyond reads well where it is written, and is in a year in UTC that nothing can hold.
+const beyond = "9999-12-31T23:59:59-05:00"
+
 // record records something that must be taken, and answers it.
 func (b *relationshipBench) record(user, path, body string) map[string]any {
 	b.t.Helper()
@@ -46,6 +49,7 @@ func TestInteractionsAreRecordedByAnybodyAndSeenByWhoHasAPart(t *testing.T) {
 	require.Equal(t, []string{"summary:required", "kind:oneof", "contact_id:not_of_client"},
 		b.faults(amy, path, `{"kind":"telepathy","at":"2026-03-06T01:00:00Z","contact_id":"`+id.Derive(id.Contact, "t", "other")+`"}`))
 	require.Equal(t, []string{"at:not_longer_ago"}, b.faults(amy, path, `{"kind":"visit","at":"2025-03-06T01:00:00Z","summary":"x"}`))
+	require.Equal(t, []string{"next_at:between"}, b.faults(amy, path, `{"kind":"visit","at":"2026-03-06T02:00:00Z","summary":"x","next_at":"`+beyond+`"}`))
 	require.Equal(t, []string{"lead_id:unknown"}, b.faults(amy, path, `{"kind":"visit","at":"2026-03-06T01:00:00Z","summary":"x","lead_id":"`+id.Derive(id.Lead, "t", "none")+`"}`))
 	b.refused(aud, path, `{"kind":"visit","at":"2026-03-06T01:00:00Z","summary":"x"}`, http.StatusForbidden, "forbidden")
 	b.refused(amy, "/clients/"+id.Derive(id.Client, "t", "none")+"/interactions", `{"kind":"visit","at":"2026-03-06T01:00:00Z","summary":"x"}`, http.StatusNotFound, "not_found")
@@ -75,6 +79,7 @@ func TestCommitmentsAreKeptByTheirOwnerOnce(t *testing.T) {
 
 	require.Equal(t, []string{"text:required", "due_at:required", "owner_id:typeid"}, b.faults(eve, path, `{"owner_id":"x"}`))
 	require.Equal(t, []string{"due_at:future"}, b.faults(eve, path, `{"text":"x","due_at":"2026-03-06T03:00:00Z"}`))
+	require.Equal(t, []string{"due_at:between"}, b.faults(eve, path, `{"text":"x","due_at":"`+beyond+`"}`))
 	require.Equal(t, []string{"owner_id:inactive"}, b.faults(eve, path, `{"text":"x","due_at":"2026-03-07T03:00:00Z","owner_id":"`+gone+`"}`))
 }
 
@@ -105,6 +110,7 @@ func TestOpinionsGoOutsideTheSalesLine(t *testing.T) {
 	b.refused(hal, path+"/answer", answer, http.StatusNotFound, "not_found")
 	require.Equal(t, []string{"answer:required", "commitment.text:required", "commitment.due_at:required"}, b.faults(owner, path+"/answer", `{"commitment":{}}`))
 	require.Equal(t, []string{"commitment.due_at:future"}, b.faults(owner, path+"/answer", `{"answer":"x","commitment":{"text":"x","due_at":"2026-03-01T00:00:00Z"}}`))
+	require.Equal(t, []string{"commitment.due_at:between"}, b.faults(owner, path+"/answer", `{"answer":"x","commitment":{"text":"x","due_at":"`+beyond+`"}}`))
 	v = b.post(owner, path+"/answer", answer)
 	require.Equal(t, []any{"answered", owner, b.store.recorded.promised[0].ID}, []any{v["state"], v["answered_by"], v["commitment_id"]})
 	b.record(eve, firm+"/opinions", `{"text":"x"}`)
@@ -167,6 +173,7 @@ func TestAssessmentsOpenImprovements(t *testing.T) {
 	require.Len(t, b.get(amy, firm+"/improvements")["items"], len(opened))
 
 	require.Equal(t, []string{"actions[0].title:required", "actions[0].due_at:future"}, b.faults(amy, improvement+"/actions", `{"actions":[{"due_at":"2026-03-01T00:00:00Z"}]}`))
+	require.Equal(t, []string{"actions[0].due_at:between"}, b.faults(amy, improvement+"/actions", `{"actions":[{"title":"x","due_at":"`+beyond+`"}]}`))
 	v = b.post(amy, improvement+"/actions", `{"actions":[{"title":"拜访总经理","due_at":"2026-03-20T00:00:00Z"}]}`)
 	require.Equal(t, []any{"actions", "complete-action", "stop"}, v["allowed_actions"])
 	action := field(v["actions"].([]any)[0], "id").(string)

@@ -51,7 +51,7 @@ func TestTaskSaysWhatItIsAboutAndWhatSettlesIt(t *testing.T) {
 	require.Empty(t, done["actions"], "nothing is left to do about it")
 	require.Equal(t, ben, done["claimed_by"])
 
-	for query, status := range map[string]int{"?box=trash": 422, "?due_before=soon": 400, "?kind=accept": 400} {
+	for query, status := range map[string]int{"?box=trash": 422, "?due_before=soon": 400, "?kind=accept": 400, "?due_before=" + beyond: 422} {
 		require.Equal(t, status, b.call(ben, "GET", "/tasks"+query, "").StatusCode, query)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,19 +83,67 @@ func must(err error) {
 	}
 }
 
-// check applies the `binding` rules: every fault at once, with its path.
+// check applies the `binding` rules, and holds every instant to what can be written: every fault at once, with its path.
 func check(req any) error {
-	var faults validator.ValidationErrors
-	if err := rules.Struct(req); errors.As(err, &faults) {
-		fields := make([]errs.Field, len(faults))
-		for i, f := range faults {
-			_, path, _ := strings.Cut(f.Namespace(), ".") // without the name of the Go type
-			fields[i] = errs.Field{Field: path, Code: f.Tag()}
-			fields[i].Args = argsOf(f.Tag(), f.Param())
+	var f faults
+	var broken validator.ValidationErrors
+	if err := rules.Struct(req); errors.As(err, &broken) {
+		f = make(faults, len(broken))
+		for i, b := range broken {
+			_, path, _ := strings.Cut(b.Namespace(), ".") // without the name of the Go type
+			f[i] = errs.Field{Field: path, Code: b.Tag(), Args: argsOf(b.Tag(), b.Param())}
 		}
-		return errs.NewInvalid(fields...)
 	}
-	return nil
+	f.instants("", reflect.ValueOf(req))
+	return f.err()
+}
+
+// firstInstant and lastInstant bound the times of requests. An offset can carry a time that reads well into a year that
+// neither JSON nor the database writes, and a process that holds one is stuck. After the last there is a year to spare for
+// what is reckoned from it, and for the time zones in which it is shown.
+var (
+	firstInstant = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	lastInstant  = time.Date(9998, 12, 31, 23, 59, 59, 999999999, time.UTC)
+)
+
+// instant notes a time that lies outside of what can be written.
+func (f *faults) instant(field string, at time.Time) {
+	if at.Before(firstInstant) || at.After(lastInstant) {
+		f.add(field, "between", "low", firstInstant.Format(time.DateOnly), "high", lastInstant.Format(time.DateOnly))
+	}
+}
+
+// instants does so for every time within v, which stands at path.
+func (f *faults) instants(path string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			f.instants(path, v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			f.instants(path+"["+strconv.Itoa(i)+"]", v.Index(i))
+		}
+	case reflect.Map:
+		for entries := v.MapRange(); entries.Next(); {
+			f.instants(join(path, entries.Key().String()), entries.Value())
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			f.instant(path, v.Interface().(time.Time))
+			return
+		}
+		if p, ok := v.Interface().(interface{ inner() any }); ok { // a field of a PATCH
+			f.instants(path, reflect.ValueOf(p.inner()))
+			return
+		}
+		for _, field := range reflect.VisibleFields(v.Type()) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if inner, err := v.FieldByIndexErr(field.Index); err == nil && field.IsExported() && name != "" && name != "-" {
+				f.instants(join(path, name), inner)
+			}
+		}
+	}
 }
 
 // argsOf names the parameter of a rule as its text calls it.
