@@ -2,12 +2,12 @@ package store
 
 import (
 	"context"
+	"math"
 	"strconv"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
-	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -64,16 +64,12 @@ func (s *Store) BudgetEntries(ctx context.Context, budgetID string, p models.Pag
 	if err := estimate(ctx, q, p); err != nil {
 		return nil, "", err
 	}
-	after, err := decodeCursor(p.Cursor)
+	after, err := afterNumber(p, math.MaxInt64)
 	if err != nil {
 		return nil, "", err
 	}
-	if after != "" {
-		seq, err := strconv.ParseInt(after, 10, 64)
-		if err != nil {
-			return nil, "", errs.Wrap(err, errs.Malformed, "cursor")
-		}
-		q = q.Where("seq < ?", seq)
+	if after != 0 {
+		q = q.Where("seq < ?", after)
 	}
 	limit := limitOf(p)
 	rows, err := q.Order("seq DESC").Limit(limit + 1).Find(ctx)

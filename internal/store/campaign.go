@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"math"
 	"strconv"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
@@ -115,7 +116,7 @@ func only[T any](rows []T, err error) (T, error) {
 
 // Runs lists the runs of a campaign with their counts, the latest first, and the cursor of the next page, empty on the last.
 func (s *Store) Runs(ctx context.Context, campaignID string, p models.Page) ([]models.RunRow, string, error) {
-	after, err := afterNumber(p)
+	after, err := afterNumber(p, math.MaxInt32)
 	if err != nil {
 		return nil, "", err
 	}
@@ -139,7 +140,7 @@ func (s *Store) Runs(ctx context.Context, campaignID string, p models.Page) ([]m
 // Recipients lists the recipients of a run in the order of sending, those of one state if it is given, and the cursor of
 // the next page, empty on the last.
 func (s *Store) Recipients(ctx context.Context, runID string, state models.RecipientState, p models.Page) ([]models.RecipientRow, string, error) {
-	after, err := afterNumber(p)
+	after, err := afterNumber(p, math.MaxInt64)
 	if err != nil {
 		return nil, "", err
 	}
@@ -179,17 +180,4 @@ func recipientList(runID string, state models.RecipientState, after int64, n int
 	q := recipientsAfter(runID, state, after)
 	q.add(` ORDER BY r.place LIMIT $%d`, n)
 	return q
-}
-
-// afterNumber reads the number at which a page ended; 0 for the first page.
-func afterNumber(p models.Page) (int64, error) {
-	after, err := decodeCursor(p.Cursor)
-	if err != nil || after == "" {
-		return 0, err
-	}
-	n, err := strconv.ParseInt(after, 10, 64)
-	if err != nil || n < 1 {
-		return 0, errs.Wrap(err, errs.Malformed, "cursor")
-	}
-	return n, nil
 }

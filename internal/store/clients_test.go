@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"testing"
 
@@ -157,6 +158,62 @@ func TestCursor_is_refused_unless_it_is_one(t *testing.T) {
 		require.Equal(t, "cursor", requireCode(t, errs.Malformed, err).Key, cursor)
 		_, _, err = s.PolicyVersions(t.Context(), "sla", models.Page{Cursor: cursor})
 		requireCode(t, errs.Malformed, err)
+	}
+}
+
+func TestCursor_of_a_place_that_no_row_has_is_refused(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	byTime := []string{
+		"0000-01-01T00:00:00Z|x", "0001-01-01T00:00:00+08:00|x", "9999-12-31T23:59:59-05:00|x", "x|x", "2026-03-06T09:00:00Z", "infinite|x",
+	}
+	byNumber := []string{"99999999999", "2147483648", "-2147483649", "-1", "0", "9223372036854775808", "x"}
+	for name, list := range map[string]struct {
+		keys []string
+		read func(models.Page) error
+	}{
+		"tasks": {byTime, func(p models.Page) error {
+			_, _, err := s.Tasks(t.Context(), everything, models.TaskFilter{Box: models.BoxTodo}, p)
+			return err
+		}},
+		"approvals": {byTime, func(p models.Page) error {
+			_, _, err := s.Approvals(t.Context(), everything, models.ApprovalFilter{}, p)
+			return err
+		}},
+		"commitments": {byTime, func(p models.Page) error {
+			_, _, err := s.Commitments(t.Context(), models.RecordFilter{}, p)
+			return err
+		}},
+		"leads": {byTime, func(p models.Page) error {
+			_, _, err := s.Leads(t.Context(), models.LeadFilter{}, p)
+			return err
+		}},
+		"policies": {byNumber, func(p models.Page) error {
+			_, _, err := s.PolicyVersions(t.Context(), "sla", p)
+			return err
+		}},
+		"calendars": {byNumber, func(p models.Page) error {
+			_, _, err := s.CalendarVersions(t.Context(), "office", p)
+			return err
+		}},
+		"entries": {byNumber[2:], func(p models.Page) error {
+			_, _, err := s.BudgetEntries(t.Context(), "budget_1", p)
+			return err
+		}},
+		"runs": {byNumber, func(p models.Page) error {
+			_, _, err := s.Runs(t.Context(), "campaign_1", p)
+			return err
+		}},
+		"recipients": {byNumber[2:], func(p models.Page) error {
+			_, _, err := s.Recipients(t.Context(), "run_1", "", p)
+			return err
+		}},
+	} {
+		for _, key := range list.keys {
+			err := list.read(models.Page{Cursor: base64.RawURLEncoding.EncodeToString([]byte(key))})
+			require.Error(t, err, "%s, %s", name, key)
+			require.Equal(t, errs.Malformed, errs.CodeOf(err), "%s, %s: %v", name, key, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -31,6 +32,19 @@ func decodeCursor(cursor string) (string, error) {
 		return "", errs.Wrap(err, errs.Malformed, "cursor")
 	}
 	return string(key), nil
+}
+
+// afterNumber reads the number at which a page ended, which is from 1 to the most that its column holds; 0 for the first page.
+func afterNumber(p models.Page, most int64) (int64, error) {
+	after, err := decodeCursor(p.Cursor)
+	if err != nil || after == "" {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(after, 10, 64)
+	if err != nil || n < 1 || n > most {
+		return 0, errs.Wrap(err, errs.Malformed, "cursor")
+	}
+	return n, nil
 }
 
 func limitOf(p models.Page) int {

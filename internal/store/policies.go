@@ -3,13 +3,13 @@ package store
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
-	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -158,19 +158,15 @@ func latest[T any](ctx context.Context, q gorm.ChainInterface[T]) (T, error) {
 
 // versions returns a page, the newest first; its cursor is the number of the last one.
 func versions[T any](ctx context.Context, q gorm.ChainInterface[T], p models.Page, number func(T) int) ([]T, string, error) {
-	before, err := decodeCursor(p.Cursor)
+	before, err := afterNumber(p, math.MaxInt32)
 	if err != nil {
 		return nil, "", err
 	}
 	if err := estimate(ctx, q, p); err != nil {
 		return nil, "", err
 	}
-	if before != "" {
-		n, err := strconv.Atoi(before)
-		if err != nil {
-			return nil, "", errs.Wrap(err, errs.Malformed, "cursor")
-		}
-		q = q.Where("version < ?", n)
+	if before != 0 {
+		q = q.Where("version < ?", before)
 	}
 	limit := limitOf(p)
 	rows, err := q.Order("version DESC").Limit(limit + 1).Find(ctx)

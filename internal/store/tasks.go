@@ -201,16 +201,18 @@ func (b box) list(in inbox, f models.TaskFilter, after string, n int) (*query, e
 	return q, nil
 }
 
-// place reads where a page ended.
+// place reads where a page ended. What comes back is a time as the database reads it: not every one that Go reads is.
 func place(cursor string) (at, id string, err error) {
 	at, id, ok := strings.Cut(cursor, "|")
-	if at != never {
-		_, err = time.Parse(time.RFC3339Nano, at)
+	if ok && at == never {
+		return at, id, nil
 	}
-	if !ok || err != nil {
+	t, err := time.Parse(time.RFC3339Nano, at)
+	t = t.UTC()
+	if !ok || err != nil || t.Year() < 1 || t.Year() > 9999 {
 		return "", "", errs.Wrap(err, errs.Malformed, "cursor")
 	}
-	return at, id, nil
+	return placeOf(&t), id, nil
 }
 
 // Task returns one task that the actor may see; not_found otherwise. Those see it whose inbox it is in, who did it, who
