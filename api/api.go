@@ -121,11 +121,12 @@ func newRouter(d Deps, e *edge) (*gin.Engine, error) {
 	r.RedirectTrailingSlash = false
 	r.UseRawPath = true // an escaped slash belongs to the id that it stands in
 	r.UnescapePathValues = true
+	r.RemoteIPHeaders = []string{forwardedFor} // proxies pass any other on as the caller wrote it
 	if err := r.SetTrustedProxies(d.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
 	r.Use(
-		traced(d.Tracer), e.identify, e.observe, e.recover, secure,
+		oneForwardedFor, traced(d.Tracer), e.identify, e.observe, e.recover, secure,
 	)
 	r.NoRoute(noRoute)
 	r.NoMethod(noMethod)

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +231,41 @@ func TestRateLimit(t *testing.T) {
 	object(t, w.do("admin", "GET", "/api/v1/me", ""), 200)
 	problem(t, w.do("admin", "GET", "/api/v1/me", ""), 429, "rate_limited")
 	object(t, w.do("", "GET", "/healthz", ""), 200)
+}
+
+func TestLimitsBehindAProxyAreThoseOfWhomItSpeaksFor(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		proxies []string
+		first   []string // X-Forwarded-For of one request, and of another
+		second  []string
+		limited bool
+	}{
+		"two_people":                   {[]string{"192.0.2.0/24"}, []string{"203.0.113.1"}, []string{"203.0.113.2"}, false},
+		"one_person":                   {[]string{"192.0.2.0/24"}, []string{"203.0.113.1"}, []string{"203.0.113.1"}, true},
+		"what_the_person_wrote":        {[]string{"192.0.2.1"}, []string{"198.51.100.1, 203.0.113.1"}, []string{"198.51.100.2, 203.0.113.1"}, true},
+		"in_a_line_of_its_own":         {[]string{"192.0.2.1"}, []string{"198.51.100.1", "203.0.113.1"}, []string{"198.51.100.2", "203.0.113.1"}, true},
+		"through_two_of_ours":          {[]string{"192.0.2.0/24"}, []string{"203.0.113.1, 192.0.2.7"}, []string{"203.0.113.2, 192.0.2.7"}, false},
+		"not_of_one_that_nobody_named": {[]string{"10.0.0.0/8"}, []string{"203.0.113.1"}, []string{"203.0.113.2"}, true},
+		"nor_when_nobody_is_named":     {nil, []string{"203.0.113.1"}, []string{"203.0.113.2"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(d *api.Deps) {
+				d.TrustedProxies, d.Limits = tc.proxies, api.Limits{PerSecond: 0.001, Burst: 1}
+			})
+			var last int
+			for _, through := range [][]string{tc.first, tc.second} {
+				req := httptest.NewRequest(http.MethodGet, "/api/v1/me", nil) // from 192.0.2.1
+				req.Header["X-Forwarded-For"] = through
+				req.Header.Set("X-Real-IP", strings.Join(through, ""))
+				rec := httptest.NewRecorder()
+				w.handler.ServeHTTP(rec, req)
+				last = rec.Code
+			}
+			require.Equal(t, tc.limited, last == http.StatusTooManyRequests, last)
+		})
+	}
 }
 
 func TestLogHasNoPersonalData(t *testing.T) {

@@ -221,6 +221,17 @@ func (l *limiter) wait(c *gin.Context) time.Duration {
 	return 0
 }
 
+// forwardedFor names the addresses that a request came through, each proxy adding the one that it saw.
+const forwardedFor = "X-Forwarded-For"
+
+// oneForwardedFor makes one header of several, as some proxies add a line of their own: only the last counts, and gin reads
+// the first.
+func oneForwardedFor(c *gin.Context) {
+	if lines := c.Request.Header.Values(forwardedFor); len(lines) > 1 {
+		c.Request.Header.Set(forwardedFor, strings.Join(lines, ", "))
+	}
+}
+
 // network is the address whose rate counts: one person commonly holds a whole IPv6 /64.
 func network(ip string) netip.Addr {
 	addr, err := netip.ParseAddr(ip)

@@ -126,6 +126,7 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 	}
 	deps := api.Deps{
 		Log: p.log, Texts: p.texts, Metrics: metrics, Stopping: s.stopping.Load, Version: version, PublicURL: p.config.PublicURL,
+		TrustedProxies: p.config.TrustedProxies.Strings(),
 		Limits: api.Limits{
 			PerSecond: p.config.RequestsPerSecond, Burst: int(2 * p.config.RequestsPerSecond), LoginPerMinute: p.config.LoginsPerMinute, LoginBurst: max(1, int(p.config.LoginsPerMinute/2)),
 		},

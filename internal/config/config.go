@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/netip"
 	"reflect"
 	"strconv"
 	"strings"
@@ -34,6 +35,42 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText hides the secret from JSON and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// Proxies are addresses and networks, written as 10.0.0.1,10.1.0.0/16.
+type Proxies []netip.Prefix
+
+// UnmarshalText reads the list; an address stands for the network of itself.
+func (p *Proxies) UnmarshalText(text []byte) error {
+	*p = nil
+	for part := range strings.SplitSeq(string(text), ",") {
+		part = strings.TrimSpace(part)
+		network, err := netip.ParsePrefix(part)
+		if !strings.Contains(part, "/") {
+			var address netip.Addr
+			if address, err = netip.ParseAddr(part); err == nil && address.Zone() != "" {
+				err = fmt.Errorf("%q: an address with a zone is known on one machine only", part)
+			}
+			network = netip.PrefixFrom(address, address.BitLen())
+		}
+		if err != nil {
+			return err
+		}
+		*p = append(*p, network)
+	}
+	return nil
+}
+
+// Strings lists the networks.
+func (p Proxies) Strings() []string {
+	networks := make([]string, len(p))
+	for i, network := range p {
+		networks[i] = network.String()
+	}
+	return networks
+}
+
+// String writes the list as it is read.
+func (p Proxies) String() string { return strings.Join(p.Strings(), ",") }
+
 // Config is every setting of the program.
 type Config struct {
 	DatabaseURL Secret `env:"DATABASE_URL" help:"PostgreSQL of the product; up starts its own when empty"`
@@ -46,6 +83,7 @@ type Config struct {
 	HTTPAddress       string  `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080" validate:"listen_address" help:"where the API listens; port 0 takes a free one"`
 	RequestsPerSecond float64 `env:"RATE_LIMIT_PER_SECOND" envDefault:"500" validate:"gt=0" help:"requests per second that one address may make"`
 	LoginsPerMinute   float64 `env:"LOGIN_RATE_LIMIT_PER_MINUTE" envDefault:"120" validate:"gt=0" help:"log-ins per minute that one address may try"`
+	TrustedProxies    Proxies `env:"TRUSTED_PROXIES" help:"proxies whose X-Forwarded-For is believed, as addresses and networks with commas between; nobody's while it is empty"`
 	PublicURL         string  `env:"PUBLIC_URL" envDefault:"http://127.0.0.1:8080" validate:"url" help:"where people reach the product, for links in messages"`
 
 	WorkflowPollers   int           `env:"WORKFLOW_POLLERS" envDefault:"20" validate:"min=2,max=500" help:"polls for workflow tasks at once; grows with the task queue's partitions"`

@@ -57,11 +57,12 @@ func TestLoadNamesEveryFaultByItsVariable(t *testing.T) {
 	_, err := Load(map[string]string{
 		"DATABASE_MAX_CONNS": "many", "SMTP_PORT": "x25", "LOG_LEVEL": "LOUD", "STOP_TIMEOUT": "soon", // unreadable
 		"WORKFLOW_POLLERS": "1", "HTTP_ADDR": "nowhere", "PUBLIC_URL": "no url", "SMTP_TLS": "maybe", "RATE_LIMIT_PER_SECOND": "0", // wrong
+		"TRUSTED_PROXIES": "10.0.0.1,proxy.example", // unreadable
 	})
 	require.Error(t, err)
 	for _, name := range []string{
 		"DATABASE_MAX_CONNS", "SMTP_PORT", "LOG_LEVEL", "STOP_TIMEOUT",
-		"WORKFLOW_POLLERS", "HTTP_ADDR", "PUBLIC_URL", "SMTP_TLS", "RATE_LIMIT_PER_SECOND",
+		"WORKFLOW_POLLERS", "HTTP_ADDR", "PUBLIC_URL", "SMTP_TLS", "RATE_LIMIT_PER_SECOND", "TRUSTED_PROXIES",
 	} {
 		require.Equal(t, 1, strings.Count(err.Error(), name+" "), "%s in %s", name, err)
 	}
@@ -76,6 +77,20 @@ func TestLoadReadsWhatIsSet(t *testing.T) {
 	require.Equal(t, "3s", c.StopTimeout.String())
 	require.Equal(t, slog.LevelWarn, c.LogLevel)
 	require.Equal(t, 20, c.WorkflowPollers)
+}
+
+func TestTrustedProxiesAreAddressesAndNetworks(t *testing.T) {
+	t.Parallel()
+	c, err := Load(map[string]string{"TRUSTED_PROXIES": "10.0.0.1, 10.1.0.0/16,2001:db8::/32,::1"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"10.0.0.1/32", "10.1.0.0/16", "2001:db8::/32", "::1/128"}, c.TrustedProxies.Strings())
+	var printed bytes.Buffer
+	require.NoError(t, c.Print(&printed))
+	require.Contains(t, printed.String(), "\nTRUSTED_PROXIES=10.0.0.1/32,10.1.0.0/16,2001:db8::/32,::1/128\n")
+	for _, wrong := range []string{"proxy.example", "10.0.0.0/33", "10.0.0.1,", ",", "10.0.0", "fe80::1%eth0", "*"} {
+		_, err := Load(map[string]string{"TRUSTED_PROXIES": wrong})
+		require.ErrorContains(t, err, "TRUSTED_PROXIES cannot be read", wrong)
+	}
 }
 
 func TestSecretsAreHiddenWhereverTheyAreShown(t *testing.T) {
