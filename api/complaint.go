@@ -79,7 +79,7 @@ func (r *createCaseRequest) command(client models.Client) models.RecordCase {
 }
 
 // create records a case and starts its process; the first contact is accountable from then on (C-01). The answer names
-// possible duplicates: cases of the same client within seven days with a similar subject. 422 with every fault.
+// possible duplicates that the caller may see: cases of the same client within seven days with a similar subject. 422 with every fault.
 func (h *cases) create(c *gin.Context) {
 	caseID := newID(c, id.Case)
 	view, err := h.recorded(c, caseID)
@@ -114,7 +114,7 @@ func (h *cases) recorded(c *gin.Context, caseID string) (newCaseView, error) {
 // readNew reads and checks the body of a new case: what its fields hold and what they refer to, all faults at once. The
 // process would refuse bad values as well, but only after it has been started. A client that was merged is client_merged.
 //
-// It returns the client and its recent cases.
+// It returns the client and its recent cases that the caller may see.
 func (h *cases) readNew(c *gin.Context, req *createCaseRequest) (client models.Client, recent []models.CaseHead, err error) {
 	ctx, now := c.Request.Context(), h.now()
 	f, err := softened(bind(c, req))
@@ -123,7 +123,7 @@ func (h *cases) readNew(c *gin.Context, req *createCaseRequest) (client models.C
 	}
 	req.FirstContactID = or(req.FirstContactID, caller(c).User.ID)
 	if !f.has("client_id") {
-		client, recent, err = h.store.ClientForCase(ctx, req.ClientID, now.Add(-duplicateWindow), recentCases)
+		client, recent, err = h.store.ClientForCase(ctx, caller(c).Actor, req.ClientID, now.Add(-duplicateWindow), recentCases)
 		if errs.CodeOf(err) == errs.NotFound {
 			f.add("client_id", "unknown")
 		} else if err != nil {

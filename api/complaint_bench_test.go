@@ -220,14 +220,14 @@ func (s *scriptedCases) Responsibility(context.Context, string) (accountable, ha
 	return s.accountable, s.handling, nil
 }
 
-func (s *scriptedCases) ClientForCase(ctx context.Context, clientID string, since time.Time, _ int) (models.Client, []models.CaseHead, error) {
+func (s *scriptedCases) ClientForCase(ctx context.Context, actor models.Actor, clientID string, since time.Time, _ int) (models.Client, []models.CaseHead, error) {
 	client, err := s.client(ctx, clientID)
 	if err != nil {
 		return client, nil, err
 	}
 	var found []models.CaseHead
 	for _, head := range s.recent {
-		if !head.CreatedAt.Before(since) {
+		if !head.CreatedAt.Before(since) && (!s.hidden[head.ID] || actor.May(models.PermCaseReadAll)) {
 			found = append(found, head)
 		}
 	}

@@ -17,8 +17,9 @@ type Cases interface {
 	// Timeline lists the events after a sequence number, in order.
 	Timeline(ctx context.Context, caseID string, after int64, limit int) ([]models.TimelineEvent, error)
 	Responsibility(ctx context.Context, caseID string) (accountable, handling []models.Holding, err error)
-	// ClientForCase returns the client of a new case, and its cases since an instant, newest first, at most limit.
-	ClientForCase(ctx context.Context, clientID string, since time.Time, limit int) (models.Client, []models.CaseHead, error)
+	// ClientForCase returns the client of a new case, and its cases since an instant that the actor may see, newest first, at
+	// most limit.
+	ClientForCase(ctx context.Context, actor models.Actor, clientID string, since time.Time, limit int) (models.Client, []models.CaseHead, error)
 	Tasks(ctx context.Context, actor models.Actor, f models.TaskFilter, p models.Page) ([]models.TaskRow, string, error)
 	// Task finds one task that the actor may see; not_found otherwise.
 	Task(ctx context.Context, actor models.Actor, id string) (models.TaskRow, error)

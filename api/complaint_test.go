@@ -171,6 +171,10 @@ func TestCreateCaseNamesPossibleDuplicates(t *testing.T) {
 	require.Equal(t, []any{map[string]any{
 		"id": caseA, "number": "CMP-1", "subject": "会议室空调不制冷", "state": "open", "created_at": "2026-03-06T08:00:00.000Z", "similarity": 0.66,
 	}}, view["possible_duplicates"])
+
+	b.store.hidden = map[string]bool{caseA: true}
+	view = object(t, b.call(ann, "POST", "/cases", newCase(nil)), http.StatusCreated)
+	require.Equal(t, []any{}, view["possible_duplicates"], "the caller may not know that it exists")
 }
 
 func TestCommandWhoseOutcomeIsUnknownIsPending(t *testing.T) {

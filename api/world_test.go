@@ -305,7 +305,7 @@ func (noCases) CaseAfter(context.Context, string, int64) (models.CaseRow, error)
 	return models.CaseRow{}, none()
 }
 
-func (c noCases) ClientForCase(ctx context.Context, id string, _ time.Time, _ int) (models.Client, []models.CaseHead, error) {
+func (c noCases) ClientForCase(ctx context.Context, _ models.Actor, id string, _ time.Time, _ int) (models.Client, []models.CaseHead, error) {
 	client, err := c.world.Client(ctx, id)
 	return client, nil, err
 }

@@ -345,16 +345,16 @@ func (s *Store) Responsibility(ctx context.Context, caseID string) (accountable,
 	return accountable, handling, err
 }
 
-// ClientForCase returns a client, and the cases of it that were recorded since an instant, the newest first, at most limit: all
-// that a new case asks of both, in one round trip. not_found when there is no such client.
-func (s *Store) ClientForCase(ctx context.Context, clientID string, since time.Time, limit int) (models.Client, []models.CaseHead, error) {
+// ClientForCase returns a client, and the cases of it that the actor may see and that were recorded since an instant, the newest
+// first, at most limit: all that a new case asks of both, in one round trip. not_found when there is no such client.
+func (s *Store) ClientForCase(ctx context.Context, actor models.Actor, clientID string, since time.Time, limit int) (models.Client, []models.CaseHead, error) {
 	var found []models.Client
 	var recent []models.CaseHead
+	heads := recentHeads(scopeOf(actor), clientID, since, limit)
 	err := s.onConn(ctx, func(conn *pgx.Conn) error {
 		var b pgx.Batch
 		b.Queue(clients.columns+`WHERE id = $1`, clientID).Query(clients.into(&found))
-		b.Queue(`SELECT id, number, subject, status, created_at FROM cases
-			WHERE client_id = $1 AND created_at >= $2 ORDER BY created_at DESC LIMIT $3`, clientID, since, limit).Query(collectAll(&recent))
+		b.Queue(heads.text.String(), heads.args...).Query(collectAll(&recent))
 		return conn.SendBatch(ctx, &b).Close()
 	})
 	if err == nil && len(found) == 0 {
@@ -364,6 +364,16 @@ func (s *Store) ClientForCase(ctx context.Context, clientID string, since time.T
 		return models.Client{}, nil, err
 	}
 	return found[0], recent, nil
+}
+
+// recentHeads is the statement of a client's recent cases. It walks back over those of the client, and looks up each whether
+// it is in the scope.
+func recentHeads(sc scope, clientID string, since time.Time, limit int) *query {
+	q := &query{}
+	q.add(`SELECT c.id, c.number, c.subject, c.status, c.created_at FROM cases c WHERE c.client_id = $%d AND c.created_at >= $%d`, clientID, since)
+	q.narrow(sc)
+	q.add(` ORDER BY c.created_at DESC LIMIT $%d`, limit)
+	return q
 }
 
 var clients = tableOf[models.Client]()

@@ -1,10 +1,20 @@
 package store
 
-import "github.com/mcrflow/mcrflow/models"
+import (
+	"time"
+
+	"github.com/mcrflow/mcrflow/models"
+)
 
 // CaseListSQL is the statement of a page of a list of cases.
 func CaseListSQL(a models.Actor, f models.CaseFilter, after string, n int) (string, []any) {
 	q := caseList(scopeOf(a), f, after, n)
+	return q.text.String(), q.args
+}
+
+// RecentHeadsSQL is the statement of a client's recent cases.
+func RecentHeadsSQL(a models.Actor, clientID string, since time.Time, limit int) (string, []any) {
+	q := recentHeads(scopeOf(a), clientID, since, limit)
 	return q.text.String(), q.args
 }
 

@@ -197,7 +197,7 @@ func TestClient_of_a_new_case_comes_with_its_recent_cases_newest_first(t *testin
 	d := newDesk(t, store.Options{})
 	d.apply(t, d.record(d.one))
 	b, c := d.apply(t, d.record(d.one)), d.apply(t, d.record(d.two))
-	client, heads, err := d.ClientForCase(t.Context(), d.client.ID, b.CreatedAt, 10)
+	client, heads, err := d.ClientForCase(t.Context(), everything, d.client.ID, b.CreatedAt, 10)
 	require.NoError(t, err)
 	stored, err := d.Client(t.Context(), d.client.ID)
 	require.NoError(t, err)
@@ -206,11 +206,55 @@ func TestClient_of_a_new_case_comes_with_its_recent_cases_newest_first(t *testin
 		{ID: c.ID, Number: c.Number, Subject: "账户被锁", Status: models.CaseOpen, CreatedAt: c.CreatedAt},
 		{ID: b.ID, Number: b.Number, Subject: "账户被锁", Status: models.CaseOpen, CreatedAt: b.CreatedAt},
 	}, heads)
-	_, heads, err = d.ClientForCase(t.Context(), d.client.ID, start, 1)
+	_, heads, err = d.ClientForCase(t.Context(), everything, d.client.ID, start, 1)
 	require.NoError(t, err)
 	require.Len(t, heads, 1)
-	_, _, err = d.ClientForCase(t.Context(), "client_0", start, 1)
+	_, _, err = d.ClientForCase(t.Context(), everything, "client_0", start, 1)
 	requireCode(t, errs.NotFound, err)
+}
+
+// What is looked up for a new case is no way around the row rule: the heads are those that a list of the client's cases shows.
+func TestRecent_cases_of_a_client_are_those_that_the_actor_may_see(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, store.Options{})
+	first := d.apply(t, d.record(d.one))
+	theirs := d.apply(t, d.record(d.away))
+	d.apply(t, offer(next(first, d.tick(), "offered"), d.boss.ID, ""))
+	last := d.apply(t, d.record(d.two))
+	deputy := actor(d.away)
+	deputy.ActsFor = []models.Person{actor(d.one).Person}
+	elsewhere := actor(d.away)
+	elsewhere.ActsFor = []models.Person{{ID: d.one.ID, TeamID: d.team.ID, Roles: d.one.Roles, Processes: []string{models.ReceptionProcess}}}
+	for name, c := range map[string]struct {
+		who  models.Actor
+		want []string
+	}{
+		"everything":         {everything, []string{last.ID, theirs.ID, first.ID}},
+		"a team":             {actor(d.one), []string{last.ID, first.ID}},
+		"another team":       {actor(d.away), []string{theirs.ID}},
+		"a receiver":         {actor(d.boss), []string{first.ID}},
+		"a supervisor":       {actor(d.boss, d.other.ID), []string{theirs.ID, first.ID}},
+		"a deputy":           {deputy, []string{last.ID, theirs.ID, first.ID}},
+		"a deputy elsewhere": {elsewhere, []string{theirs.ID}},
+		"a stranger":         {actor(addUser(t, d.Store, "new")), nil},
+	} {
+		_, heads, err := d.ClientForCase(t.Context(), c.who, d.client.ID, start, 10)
+		require.NoError(t, err, name)
+		rows, _, err := d.Cases(t.Context(), c.who, models.CaseFilter{ClientID: d.client.ID}, models.Page{})
+		require.NoError(t, err, name)
+		var got, listed []string
+		for _, h := range heads {
+			got = append(got, h.ID)
+		}
+		for _, row := range rows {
+			listed = append(listed, row.State.ID)
+		}
+		require.Equal(t, c.want, got, name)
+		require.Equal(t, c.want, listed, name)
+	}
+	_, heads, err := d.ClientForCase(t.Context(), actor(d.away), d.client.ID, start, 1)
+	require.NoError(t, err)
+	require.Len(t, heads, 1, "what is not for the actor takes no place")
 }
 
 func TestResolution_drafts_one_article_until_somebody_publishes_it(t *testing.T) {
@@ -320,6 +364,8 @@ func TestLists_of_cases_approvals_and_tasks_walk_along_indexes(t *testing.T) {
 				lists[fmt.Sprintf("cases, %s, %s, %q", who, name, cursor)] = list{sql, args}
 			}
 		}
+		sql, args := store.RecentHeadsSQL(a, "client_7", start.AddDate(-1, 0, 0), 200)
+		lists["recent cases of a client, "+who] = list{sql, args}
 		for _, b := range []models.TaskBox{models.BoxTodo, models.BoxDone, models.BoxStarted, models.BoxCC} {
 			for _, cursor := range []string{"", "2026-11-23T01:00:00Z|task_1"} {
 				sql, args, err := store.TaskListSQL(a, models.TaskFilter{Box: b}, cursor, 51)
