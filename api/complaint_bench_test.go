@@ -247,6 +247,12 @@ func (s *scriptedCases) Task(_ context.Context, _ models.Actor, taskID string) (
 	return row, nil
 }
 
-func (s *scriptedCases) KnowledgeArticles(context.Context, string, models.Page) ([]models.KnowledgeArticle, string, error) {
-	return s.articles, "", nil
+func (s *scriptedCases) KnowledgeArticles(_ context.Context, actor models.Actor, _ string, _ models.Page) ([]models.KnowledgeArticle, string, error) {
+	var seen []models.KnowledgeArticle
+	for _, a := range s.articles {
+		if a.State == "published" || !s.hidden[a.CaseID] || actor.May(models.PermCaseReadAll) {
+			seen = append(seen, a)
+		}
+	}
+	return seen, "", nil
 }

@@ -23,6 +23,7 @@ type Cases interface {
 	Tasks(ctx context.Context, actor models.Actor, f models.TaskFilter, p models.Page) ([]models.TaskRow, string, error)
 	// Task finds one task that the actor may see; not_found otherwise.
 	Task(ctx context.Context, actor models.Actor, id string) (models.TaskRow, error)
-	// KnowledgeArticles lists drafts and published articles, newest first; an empty state lists both.
-	KnowledgeArticles(ctx context.Context, state string, p models.Page) ([]models.KnowledgeArticle, string, error)
+	// KnowledgeArticles lists published articles, and drafts from cases that the actor may see, newest first; an empty state
+	// lists both.
+	KnowledgeArticles(ctx context.Context, actor models.Actor, state string, p models.Page) ([]models.KnowledgeArticle, string, error)
 }

@@ -212,4 +212,8 @@ func TestKnowledgeArticlesAreListed(t *testing.T) {
 	items := b.get(ann, "/knowledge-articles?state=draft")["items"].([]any)
 	require.Equal(t, "change the filter", items[0].(map[string]any)["body"])
 	require.Equal(t, http.StatusUnprocessableEntity, b.call(ann, "GET", "/knowledge-articles?state=secret", "").StatusCode, fmt.Sprint(items))
+
+	b.store.hidden = map[string]bool{caseA: true}
+	require.Empty(t, b.get(ann, "/knowledge-articles")["items"], "a draft of a case that is not for the caller")
+	require.Len(t, b.get(aud, "/knowledge-articles")["items"], 1)
 }

@@ -223,7 +223,7 @@ type articleView struct {
 	CreatedAt Time   `json:"created_at"`
 }
 
-// list lists articles, the newest first. Filter: state.
+// list lists published articles, and drafts from cases that the caller may see, the newest first. Filter: state.
 func (h *knowledge) list(c *gin.Context) {
 	q := queryOf(c)
 	state, p := oneOf(q, "state", "draft", "published"), q.page()
@@ -231,7 +231,7 @@ func (h *knowledge) list(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	rows, next, err := h.store.KnowledgeArticles(c.Request.Context(), state, p)
+	rows, next, err := h.store.KnowledgeArticles(c.Request.Context(), caller(c).Actor, state, p)
 	if err != nil {
 		fail(c, err)
 		return

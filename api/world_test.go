@@ -322,7 +322,7 @@ func (noCases) Tasks(context.Context, models.Actor, models.TaskFilter, models.Pa
 	return nil, "", nil
 }
 
-func (noCases) KnowledgeArticles(context.Context, string, models.Page) ([]models.KnowledgeArticle, string, error) {
+func (noCases) KnowledgeArticles(context.Context, models.Actor, string, models.Page) ([]models.KnowledgeArticle, string, error) {
 	return nil, "", nil
 }
 

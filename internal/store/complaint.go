@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -378,11 +379,49 @@ func recentHeads(sc scope, clientID string, since time.Time, limit int) *query {
 
 var clients = tableOf[models.Client]()
 
-// KnowledgeArticles lists drafts and published articles, the newest first; an empty state lists both.
-func (s *Store) KnowledgeArticles(ctx context.Context, state string, p models.Page) ([]models.KnowledgeArticle, string, error) {
-	q := all[models.KnowledgeArticle](s.db)
-	if state != "" {
-		q = q.Where("state = ?", state)
+// KnowledgeArticles lists published articles, and the drafts from cases that the actor may see, the newest first; an empty state
+// lists both.
+func (s *Store) KnowledgeArticles(ctx context.Context, actor models.Actor, state string, p models.Page) ([]models.KnowledgeArticle, string, error) {
+	after, err := decodeCursor(p.Cursor)
+	if err != nil {
+		return nil, "", err
 	}
-	return list(ctx, q, p, descending, func(a models.KnowledgeArticle) string { return a.ID })
+	sc, limit := scopeOf(actor), limitOf(p)
+	if err := articleList(sc, state, "", math.MaxInt32).estimate(ctx, s, p); err != nil {
+		return nil, "", err
+	}
+	q := articleList(sc, state, after, limit+1)
+	rows, err := read[models.KnowledgeArticle](ctx, s, q.text.String(), q.args...)
+	if err != nil || len(rows) <= limit {
+		return rows, "", err
+	}
+	rows = rows[:limit]
+	return rows, encodeCursor(rows[limit-1].ID), nil
+}
+
+// articleList is the statement of a page. What is published is everybody's; a draft says what its case does, and is seen by who may
+// see that. Each of the two is a walk of its own, so that the planner may begin with the drafts or with the cases in the scope.
+func articleList(sc scope, state, after string, n int) *query {
+	q := &query{}
+	newest := func() {
+		if after != "" {
+			q.add(` AND a.id < $%d`, after)
+		}
+		q.add(` ORDER BY a.id DESC LIMIT $%d)`, n)
+	}
+	q.add(`SELECT * FROM (`)
+	if state != "draft" {
+		q.add(`(SELECT a.* FROM knowledge_articles a WHERE a.state = 'published'`)
+		newest()
+	}
+	if state == "" {
+		q.add(` UNION ALL `)
+	}
+	if state != "published" {
+		q.add(`(SELECT a.* FROM knowledge_articles a JOIN cases c ON c.id = a.case_id WHERE a.state = 'draft'`)
+		q.narrow(sc)
+		newest()
+	}
+	q.add(`) a ORDER BY a.id DESC LIMIT $%d`, n)
+	return q
 }

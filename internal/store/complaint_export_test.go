@@ -18,6 +18,12 @@ func RecentHeadsSQL(a models.Actor, clientID string, since time.Time, limit int)
 	return q.text.String(), q.args
 }
 
+// ArticleListSQL is the statement of a page of a list of articles.
+func ArticleListSQL(a models.Actor, state, after string, n int) (string, []any) {
+	q := articleList(scopeOf(a), state, after, n)
+	return q.text.String(), q.args
+}
+
 // TaskListSQL is the statement of a page of an inbox.
 func TaskListSQL(a models.Actor, f models.TaskFilter, after string, n int) (string, []any, error) {
 	q, err := boxes[f.Box].list(inboxOf(a, f.Box), f, after, n)

@@ -271,7 +271,7 @@ func TestResolution_drafts_one_article_until_somebody_publishes_it(t *testing.T)
 	row, err := d.Case(t.Context(), everything, s.ID)
 	require.NoError(t, err)
 	require.Equal(t, []string{"fixed", "cache"}, []string{row.Resolution, row.RootCause})
-	drafts, _, err := d.KnowledgeArticles(t.Context(), "draft", models.Page{})
+	drafts, _, err := d.KnowledgeArticles(t.Context(), everything, "draft", models.Page{})
 	require.NoError(t, err)
 	require.Len(t, drafts, 1)
 	require.Equal(t, "账户被锁", drafts[0].Title)
@@ -280,7 +280,7 @@ func TestResolution_drafts_one_article_until_somebody_publishes_it(t *testing.T)
 
 	require.NoError(t, d.DB().Exec("UPDATE knowledge_articles SET state = 'published'").Error)
 	resolve("replaced")
-	all, _, err := d.KnowledgeArticles(t.Context(), "", models.Page{})
+	all, _, err := d.KnowledgeArticles(t.Context(), everything, "", models.Page{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"replaced", "fixed"}, []string{all[0].Body, all[1].Body})
 }
@@ -297,6 +297,54 @@ func TestResolution_by_silence_drafts_no_article(t *testing.T) {
 	var articles int64
 	require.NoError(t, d.DB().Table("knowledge_articles").Count(&articles).Error)
 	require.Zero(t, articles)
+}
+
+func TestDrafts_of_articles_are_for_who_may_see_their_case_and_published_ones_for_all(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, store.Options{})
+	draft := func(u models.User, text string) {
+		step := next(d.apply(t, d.record(u)), d.tick(), "resolved")
+		step.Resolution = &models.CaseResolution{Resolution: text, By: u.ID}
+		d.apply(t, step)
+	}
+	draft(d.one, "ours")
+	draft(d.one, "for all")
+	require.NoError(t, d.DB().Exec("UPDATE knowledge_articles SET state = 'published' WHERE body = 'for all'").Error)
+	draft(d.away, "theirs")
+	draft(d.two, "ours too")
+	deputy := actor(d.away)
+	deputy.ActsFor = []models.Person{actor(d.one).Person}
+	for name, c := range map[string]struct {
+		who    models.Actor
+		drafts []string
+		both   []string
+	}{
+		"everything":   {everything, []string{"ours too", "theirs", "ours"}, []string{"ours too", "theirs", "for all", "ours"}},
+		"a team":       {actor(d.two), []string{"ours too", "ours"}, []string{"ours too", "for all", "ours"}},
+		"another team": {actor(d.away), []string{"theirs"}, []string{"theirs", "for all"}},
+		"a supervisor": {actor(d.boss, d.team.ID), []string{"ours too", "ours"}, []string{"ours too", "for all", "ours"}},
+		"a deputy":     {deputy, []string{"ours too", "theirs", "ours"}, []string{"ours too", "theirs", "for all", "ours"}},
+		"a stranger":   {actor(addUser(t, d.Store, "new")), nil, []string{"for all"}},
+	} {
+		for state, want := range map[string][]string{"draft": c.drafts, "published": {"for all"}, "": c.both} {
+			var got []string
+			p := models.Page{Limit: 1, Estimate: new(int64)}
+			for {
+				rows, cursor, err := d.KnowledgeArticles(t.Context(), c.who, state, p)
+				require.NoError(t, err, name)
+				for _, a := range rows {
+					got = append(got, a.Body)
+				}
+				if p.Cursor = cursor; cursor == "" {
+					break
+				}
+				require.Len(t, rows, 1)
+			}
+			require.Equal(t, want, got, "%s, %q", name, state)
+		}
+	}
+	_, _, err := d.KnowledgeArticles(t.Context(), everything, "", models.Page{Cursor: "?"})
+	requireCode(t, errs.Malformed, err)
 }
 
 func TestContacts_of_merged_cases_are_taken_over_with_those_they_had_taken_over_and_given_back(t *testing.T) {
@@ -366,6 +414,12 @@ func TestLists_of_cases_approvals_and_tasks_walk_along_indexes(t *testing.T) {
 		}
 		sql, args := store.RecentHeadsSQL(a, "client_7", start.AddDate(-1, 0, 0), 200)
 		lists["recent cases of a client, "+who] = list{sql, args}
+		for _, state := range []string{"draft", "published", ""} {
+			for _, cursor := range []string{"", "kb_" + fmt.Sprintf("%026d", 150_000)} {
+				sql, args := store.ArticleListSQL(a, state, cursor, 51)
+				lists[fmt.Sprintf("articles, %s, %q, %q", who, state, cursor)] = list{sql, args}
+			}
+		}
 		for _, b := range []models.TaskBox{models.BoxTodo, models.BoxDone, models.BoxStarted, models.BoxCC} {
 			for _, cursor := range []string{"", "2026-11-23T01:00:00Z|task_1"} {
 				sql, args, err := store.TaskListSQL(a, models.TaskFilter{Box: b}, cursor, 51)
@@ -463,6 +517,8 @@ func (d *desk) fill(t testing.TB, n int) {
 			FROM generate_series(1, 2000) i`,
 		`INSERT INTO relationships (id, stage, created_at, updated_at, seq, state)
 			SELECT id, 'active', now(), now(), 1, jsonb_build_object('id', id, 'seq', 1, 'filler', repeat('f', 600)) FROM clients WHERE id LIKE 'client\__%' AND length(id) < 12`,
+		`INSERT INTO knowledge_articles SELECT 'kb_' || substr(id, 6), id, 's', 'c', repeat('b', 300), CASE WHEN id LIKE '%1' THEN 'published' ELSE 'draft' END,
+				assignee_id, created_at FROM cases WHERE phase = 'closed'`,
 		`VACUUM ANALYZE`,
 	} {
 		var args []any
