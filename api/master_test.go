@@ -81,6 +81,17 @@ func TestUsers(t *testing.T) {
 		require.Equal(t, []string{"active:use_deactivate"}, p.faults())
 		require.Equal(t, true, object(t, w.do("admin", "PATCH", "/api/v1/users/"+goneID, `{"active":true}`), 200)["active"])
 	})
+	t.Run("patch_of_the_team_takes_the_cases_along", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.do("admin", "PATCH", "/api/v1/users/"+agentID, `{"display_name":"New"}`)
+		require.Empty(t, w.moves)
+		v := object(t, w.do("admin", "PATCH", "/api/v1/users/"+agentID, `{"team_id":"`+teamID+`"}`), 200)
+		require.Equal(t, teamID, v["team_id"])
+		require.Nil(t, object(t, w.do("admin", "PATCH", "/api/v1/users/"+agentID, `{"team_id":null}`), 200)["team_id"])
+		require.Len(t, w.moves, 2)
+		require.Equal(t, adminID, w.moves[0].Actor.ID)
+	})
 	t.Run("deactivate", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

@@ -70,9 +70,11 @@ type People interface {
 }
 
 // Deactivator takes a leaver out of service: in one transaction the user becomes inactive, their tokens end, and every
-// case they are accountable for or hold moves to their supervisor. It answers the affected case ids.
+// case they are accountable for or hold moves to their supervisor. Likewise, the cases of a user who changes teams move with them.
 type Deactivator interface {
 	Deactivate(ctx context.Context, userID string, meta models.Meta, at time.Time) (models.User, error)
+	// Move is People.UpdateUser for a user whose team may be another one.
+	Move(ctx context.Context, u models.User, password string, meta models.Meta, at time.Time) (models.User, error)
 }
 
 // Clients is the master data of clients and contacts, with the same rules as People.

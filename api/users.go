@@ -137,7 +137,7 @@ type patchUserRequest struct {
 }
 
 // patch changes a user. 404 unknown, 412 when If-Match is stale, 422 bad values; a user is taken out of service by
-// deactivate, never here.
+// deactivate, never here. To name a team takes their open cases along, also one in which they are already.
 func (h *users) patch(c *gin.Context) {
 	var req patchUserRequest
 	if err := bind(c, &req); err != nil {
@@ -163,6 +163,9 @@ func (h *users) patch(c *gin.Context) {
 			return h.place(c.Request.Context(), *u, req.Password.value)
 		},
 		func(ctx context.Context, u models.User) (models.User, error) {
+			if req.TeamID.set {
+				return h.deactivator.Move(ctx, u, req.Password.value, metaOf(c), h.now().UTC())
+			}
 			return h.people.UpdateUser(ctx, u, req.Password.value)
 		})
 	if err != nil {

@@ -163,6 +163,11 @@ func (w *world) Deactivate(_ context.Context, userID string, meta models.Meta, _
 	return u, err
 }
 
+func (w *world) Move(ctx context.Context, u models.User, password string, meta models.Meta, _ time.Time) (models.User, error) {
+	w.moves = append(w.moves, meta)
+	return w.UpdateUser(ctx, u, password)
+}
+
 func (w *world) Client(_ context.Context, key string) (models.Client, error) {
 	return read(w, &w.clients, key)
 }

@@ -59,6 +59,7 @@ type world struct {
 	databaseErr   error
 	stopping      bool
 	deactivations []models.Meta
+	moves         []models.Meta
 	pages         []models.Page
 
 	t       testing.TB

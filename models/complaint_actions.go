@@ -33,11 +33,12 @@ const (
 
 // What a case does by itself or is told by the system.
 const (
-	ActionTick       CaseAction = "tick"       // the clock reached the next checkpoint
-	ActionDeactivate CaseAction = "deactivate" // somebody who holds the case left
-	ActionSucceed    CaseAction = "succeed"    // somebody took the client over from who holds the case; both have agreed to it
-	ActionDecided    CaseAction = "decided"    // an approval has answered
-	ActionAdopt      CaseAction = "adopt"      // take over the stored state; changes nothing
+	ActionTick       CaseAction = "tick"        // the clock reached the next checkpoint
+	ActionDeactivate CaseAction = "deactivate"  // somebody who holds the case left
+	ActionSucceed    CaseAction = "succeed"     // somebody took the client over from who holds the case; both have agreed to it
+	ActionChangeTeam CaseAction = "change_team" // somebody who holds the case has come to another team
+	ActionDecided    CaseAction = "decided"     // an approval has answered
+	ActionAdopt      CaseAction = "adopt"       // take over the stored state; changes nothing
 )
 
 // The data of the commands; actions without a struct here carry none.
@@ -122,6 +123,10 @@ type (
 	// Unlink is the data of unlink.
 	Unlink struct {
 		CaseID string `json:"case_id"`
+	}
+	// ChangeTeam is the data of change_team; the organisation says which team.
+	ChangeTeam struct {
+		UserID string `json:"user_id"`
 	}
 	// Deactivate is the data of deactivate and of succeed.
 	Deactivate struct {

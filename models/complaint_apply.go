@@ -94,6 +94,9 @@ func (t *step) take(old *CaseState, e CaseEvent) error {
 		return t.deactivate()
 	case e.Action == ActionSucceed:
 		return t.succeed()
+	case e.Action == ActionChangeTeam:
+		t.actor = e.Meta.Actor.ID
+		return t.changeTeam()
 	}
 	me, err := CheckCase(t.s, e.Action, e.Meta.Actor, t.at)
 	if err != nil {

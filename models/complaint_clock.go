@@ -22,6 +22,7 @@ const (
 	ruleBounces    = "bounces_before_adjudication"
 	ruleLeaver     = "user_deactivated"
 	ruleSuccession = "account_handed_over"
+	ruleTeam       = "team_changed"
 )
 
 // start begins the promises that the policy gives to the case and that start with the event.

@@ -191,7 +191,8 @@ func (t *step) succeed() error {
 	return nil
 }
 
-// heirsOfLeavers moves a case that is taken up again away from people who left while it was closed.
+// heirsOfLeavers moves a case that is taken up again away from people who left while it was closed, and to the team in which its
+// holders are now.
 func (t *step) heirsOfLeavers() error {
 	for _, u := range []string{t.s.AccountableID, t.s.AssigneeID} {
 		if t.rules.Org.Users[u].Active {
@@ -205,6 +206,7 @@ func (t *step) heirsOfLeavers() error {
 			return err
 		}
 	}
+	t.s.AccountableTeamID, t.s.TeamID = t.rules.Org.Users[t.s.AccountableID].TeamID, t.rules.Org.Users[t.s.AssigneeID].TeamID
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package models
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Org is a snapshot of who stands where, for rules that look for "the supervisor of".
 type Org struct {
@@ -18,6 +21,18 @@ type OrgUser struct {
 	Roles     []Role
 }
 
+// OrgUserOf is the user as a snapshot has them.
+func OrgUserOf(u User) OrgUser {
+	o := OrgUser{ID: u.ID, Username: u.Username, Active: u.Active, Roles: u.Roles}
+	if u.TeamID != nil {
+		o.TeamID = *u.TeamID
+	}
+	if u.ManagerID != nil {
+		o.ManagerID = *u.ManagerID
+	}
+	return o
+}
+
 // OrgTeam is a team in the snapshot.
 type OrgTeam struct {
 	ID           string
@@ -29,6 +44,13 @@ type OrgTeam struct {
 // ClientRepresentativeTeam is the name of the team that stands for the client-representative function, outside the
 // sales line; its supervisor is who is told.
 const ClientRepresentativeTeam = "client_representative"
+
+// With returns the organisation in which the user stands as given; o stays as it is.
+func (o *Org) With(u OrgUser) *Org {
+	changed := Org{Users: maps.Clone(o.Users), Teams: o.Teams}
+	changed.Users[u.ID] = u
+	return &changed
+}
 
 // Supervisor returns who supervises the user's team; for that supervisor, their manager. Empty when there is nobody active.
 func (o *Org) Supervisor(userID string) string {

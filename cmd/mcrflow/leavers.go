@@ -14,7 +14,8 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// leavers takes users out of service: the cases move in the transaction that ends the user, and their processes are told.
+// leavers takes users out of service, and to other teams: the cases move in the transaction that changes the user, and their
+// processes are told.
 type leavers struct {
 	store  *store.Store
 	rules  *rulebook.Book
@@ -45,14 +46,41 @@ func (l *leavers) Deactivate(ctx context.Context, userID string, meta models.Met
 	if err != nil {
 		return u, err
 	}
-	for _, id := range touched {
-		// A process that is not told now finds the stored state ahead at its next step, and adopts it then.
-		if err := l.engine.Signal(ctx, models.ComplaintWorkflowID(id), models.ComplaintAdopt, nil); err != nil {
-			l.log.WarnContext(ctx, "process not told of a leaver", "case_id", id, "err", err)
-		}
-	}
+	l.adopt(ctx, touched)
 	l.tell(ctx, userID, data, meta)
 	return u, nil
+}
+
+// Move implements api.Deactivator.
+func (l *leavers) Move(ctx context.Context, u models.User, password string, meta models.Meta, at time.Time) (models.User, error) {
+	org, err := l.store.Org(ctx)
+	if err != nil {
+		return models.User{}, err
+	}
+	org = org.With(models.OrgUserOf(u))
+	data, err := json.Marshal(models.ChangeTeam{UserID: u.ID})
+	if err != nil {
+		return models.User{}, err
+	}
+	u, touched, err := l.store.MoveUser(ctx, u, password, func(s models.CaseState) (models.CaseStep, error) {
+		rules, err := l.rules.OfCase(ctx, &s, org)
+		if err != nil {
+			return models.CaseStep{}, err
+		}
+		return models.ApplyCase(&s, models.CaseEvent{Meta: meta, Action: models.ActionChangeTeam, Data: data}, at, rules)
+	})
+	l.adopt(ctx, touched)
+	return u, err
+}
+
+// adopt tells the processes of cases that moved to take the stored state over.
+func (l *leavers) adopt(ctx context.Context, cases []string) {
+	for _, id := range cases {
+		// A process that is not told now finds the stored state ahead at its next step, and adopts it then.
+		if err := l.engine.Signal(ctx, models.ComplaintWorkflowID(id), models.ComplaintAdopt, nil); err != nil {
+			l.log.WarnContext(ctx, "process not told that its case moved", "case_id", id, "err", err)
+		}
+	}
 }
 
 // tell tells the approvals, receptions and relationships in which the user had a part; each finds somebody else. One that is not told now

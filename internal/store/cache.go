@@ -108,9 +108,7 @@ func readOrg(ctx context.Context, db *gorm.DB) (*models.Org, error) {
 	}
 	org := &models.Org{Users: make(map[string]models.OrgUser, len(users)), Teams: make(map[string]models.OrgTeam, len(teams))}
 	for _, u := range users {
-		org.Users[u.ID] = models.OrgUser{
-			ID: u.ID, Username: u.Username, TeamID: deref(u.TeamID), ManagerID: deref(u.ManagerID), Active: u.Active, Roles: u.Roles,
-		}
+		org.Users[u.ID] = models.OrgUserOf(u)
 	}
 	for _, t := range teams {
 		org.Teams[t.ID] = models.OrgTeam{

@@ -60,9 +60,25 @@ func (s *Store) CreateUser(ctx context.Context, u models.User, password string) 
 
 // UpdateUser writes a user whose Version is the stored one, and returns the new row. A password that is not empty
 // replaces the old one, ends the user's sessions and any lock-out. It can make a user active again but not inactive:
-// that is Deactivate's, which leaves nothing without an owner. Errors: not_found; precondition_failed; conflict
-// users.username_taken; invalid when the team or the manager is unknown, or the reporting line would be a circle.
+// that is Deactivate's, which leaves nothing without an owner; and for a user who changes teams there is MoveUser, with whom
+// their cases go. Errors: not_found; precondition_failed; conflict users.username_taken; invalid when the team or the manager
+// is unknown, or the reporting line would be a circle.
 func (s *Store) UpdateUser(ctx context.Context, u models.User, password string) (models.User, error) {
+	write, err := s.userChange(ctx, &u, password)
+	if err != nil {
+		return models.User{}, err
+	}
+	err = s.tx(ctx, write)
+	s.forget()
+	if err != nil {
+		return models.User{}, err
+	}
+	return u, nil
+}
+
+// userChange prepares what UpdateUser writes in a transaction, which fills u with what is stored then: passwords are hashed
+// before it, because that is dear.
+func (s *Store) userChange(ctx context.Context, u *models.User, password string) (func(tx *gorm.DB) error, error) {
 	columns := []string{"username", "display_name", "email", "locale", "time_zone", "roles", "team_id", "manager_id"}
 	if u.Active {
 		columns = append(columns, "active")
@@ -70,7 +86,7 @@ func (s *Store) UpdateUser(ctx context.Context, u models.User, password string) 
 	if password != "" {
 		hash, err := s.passwords.Hash(ctx, password)
 		if err != nil {
-			return models.User{}, mapped(err)
+			return nil, mapped(err)
 		}
 		u.PasswordHash, u.FailedLogins, u.LockedUntil = hash, 0, nil
 		columns = append(columns, "password_hash", "failed_logins", "locked_until")
@@ -80,7 +96,7 @@ func (s *Store) UpdateUser(ctx context.Context, u models.User, password string) 
 	}
 	version := u.Version
 	u.Version++
-	err := s.tx(ctx, func(tx *gorm.DB) error {
+	return func(tx *gorm.DB) error {
 		if err := checkLine(tx, u.ID, u.ManagerID); err != nil {
 			return err
 		}
@@ -89,13 +105,8 @@ func (s *Store) UpdateUser(ctx context.Context, u models.User, password string) 
 				return err
 			}
 		}
-		return update(ctx, tx, &u, u.ID, version, columns...)
-	})
-	s.forget()
-	if err != nil {
-		return models.User{}, err
-	}
-	return u, nil
+		return update(ctx, tx, u, u.ID, version, columns...)
+	}, nil
 }
 
 // checkLine refuses a manager who reports to the user, over however many others: an escalation would run in a circle.
