@@ -171,7 +171,7 @@ type Budgets interface {
 type Idempotency interface {
 	// Claim durably notes the key for the user with a fresh command id, or answers what is noted already.
 	Claim(ctx context.Context, userID, key string, fresh IdempotencyRecord) (rec IdempotencyRecord, first bool, err error)
-	// Answer keeps the answer for repetitions.
+	// Answer keeps the answer for repetitions, unless one is kept.
 	Answer(ctx context.Context, userID, key string, rec IdempotencyRecord) error
 }
 

@@ -376,6 +376,8 @@ func (w *world) Claim(_ context.Context, userID, key string, fresh models.Idempo
 func (w *world) Answer(_ context.Context, userID, key string, rec models.IdempotencyRecord) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.answers[userID+key] = rec
+	if w.answers[userID+key].Status == 0 {
+		w.answers[userID+key] = rec
+	}
 	return nil
 }

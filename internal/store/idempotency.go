@@ -64,10 +64,11 @@ func (s *Store) Claim(ctx context.Context, userID, key string, fresh models.Idem
 	return models.IdempotencyRecord{}, false, errs.New(errs.Unavailable, "unavailable.database")
 }
 
-// Answer keeps the answer for repetitions. It does nothing when the key stands for another command by now.
+// Answer keeps the answer for repetitions. It does nothing when the key stands for another command by now, or when there is an
+// answer already: of two attempts at the same time, what the first was told stays.
 func (s *Store) Answer(ctx context.Context, userID, key string, rec models.IdempotencyRecord) error {
 	answer := idempotencyKey{Status: rec.Status, Header: rec.Header, Body: rec.Body}
 	return mapped(s.db.WithContext(ctx).Model(&idempotencyKey{}).
-		Where("user_id = ? AND key = ? AND command_id = ?", userID, key, rec.CommandID).
+		Where("user_id = ? AND key = ? AND command_id = ? AND status = 0", userID, key, rec.CommandID).
 		Select("status", "header", "body").Updates(&answer).Error)
 }

@@ -55,6 +55,21 @@ func TestIdempotency_a_key_belongs_to_its_user(t *testing.T) {
 	}
 }
 
+func TestIdempotency_keeps_the_first_answer(t *testing.T) {
+	t.Parallel()
+	s := testkit.Store(t)
+	rec, _, err := s.Claim(t.Context(), "user_1", "key", fresh())
+	require.NoError(t, err)
+	rec.Status, rec.Header, rec.Body = 200, map[string]string{"Content-Type": "application/json"}, []byte(`{"state":"closed"}`)
+	require.NoError(t, s.Answer(t.Context(), "user_1", "key", rec))
+	late := rec
+	late.Status, late.Body = 409, []byte(`{"code":"conflict"}`)
+	require.NoError(t, s.Answer(t.Context(), "user_1", "key", late), "a second attempt that ran at the same time")
+	got, _, err := s.Claim(t.Context(), "user_1", "key", fresh())
+	require.NoError(t, err)
+	require.Equal(t, rec, got)
+}
+
 func TestIdempotency_repeats_the_answer_for_24_hours(t *testing.T) {
 	t.Parallel()
 	c := newClock()
