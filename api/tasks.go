@@ -170,7 +170,8 @@ func (h *tasks) list(c *gin.Context) {
 }
 
 // claim takes a hand-over that was offered to the caller's team: it accepts the case. 404 not the caller's to see; 409
-// task_not_claimable for any other task, conflict when a colleague was quicker.
+// task_not_claimable for any other task, conflict when a colleague was quicker. Whose own command has settled the task is
+// answered again.
 func (h *tasks) claim(c *gin.Context) {
 	task, err := h.claimed(c)
 	if err != nil {
@@ -191,6 +192,9 @@ func (h *tasks) claimed(c *gin.Context) (models.TaskRow, error) {
 	}
 	if err := bind(c, new(emptyRequest)); err != nil {
 		return task, err
+	}
+	if task.Kind == models.TaskAccept && task.Case != nil && slices.Contains(task.Case.Handled, commandID(c)) {
+		return task, nil // to accept again could take another hand-over
 	}
 	if task.Kind != models.TaskAccept || task.TeamID == "" || task.State != models.TaskOpen {
 		return task, errs.New(taskNotClaimable, "task_not_claimable", "kind", task.Kind, "state", string(task.State))

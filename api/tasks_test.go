@@ -132,6 +132,26 @@ func TestClaimAcceptsTheOfferToTheTeam(t *testing.T) {
 	require.Equal(t, "case/"+caseA, b.engine.sent[0].workflowID)
 }
 
+// TestClaimIsRepeated: a claim that was carried out, and answered with pending only, is answered under the same key.
+func TestClaimIsRepeated(t *testing.T) {
+	t.Parallel()
+	b := newCaseBench(t)
+	b.store.tasks[taskA] = teamOffer(t)
+	b.engine.applied = func() {
+		task := b.store.tasks[taskA]
+		state := *task.Case
+		state.Handled = append(state.Handled, b.engine.sent[0].event.Meta.RequestID)
+		task.Case, task.State, task.DoneBy, task.DoneAt = &state, models.TaskDone, ben, new(friday(11, 0))
+		b.store.tasks[taskA] = task
+		b.engine.err = errs.New(errs.Pending, "pending")
+	}
+	require.Equal(t, http.StatusAccepted, b.call(ben, "POST", "/tasks/"+taskA+"/claim", "", "Idempotency-Key", "k").StatusCode)
+	view := object(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", "", "Idempotency-Key", "k"), http.StatusOK)
+	require.Equal(t, []any{"done", ben}, []any{view["state"], view["claimed_by"]})
+	require.Len(t, b.engine.sent, 1)
+	problem(t, b.call(ben, "POST", "/tasks/"+taskA+"/claim", "", "Idempotency-Key", "another"), http.StatusConflict, "task_not_claimable")
+}
+
 func TestClaimRefusesWhatIsNotOpenToATeam(t *testing.T) {
 	t.Parallel()
 	b := newCaseBench(t)
