@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,7 +131,8 @@ type bondTold struct {
 	event                      models.RelationshipEvent
 }
 
-// bondEngine decides as the process does, or answers err.
+// bondEngine decides as the process does, or answers err. A command that it has taken before changes nothing. late is what it
+// answers of a command that it has taken.
 type bondEngine struct {
 	api.Engine
 	store *bondRows
@@ -138,6 +140,7 @@ type bondEngine struct {
 	mu    sync.Mutex
 	now   time.Time
 	err   error
+	late  error
 	sent  []bondTold
 }
 
@@ -158,7 +161,13 @@ func (e *bondEngine) Start(_ context.Context, _, workflowID string, input any, n
 	if name == models.RelationshipReady {
 		return models.Reply{}, nil
 	}
-	return models.Reply{}, e.step(clientID, event)
+	if slices.Contains(e.store.states[clientID].Handled, event.Meta.RequestID) {
+		return models.Reply{}, nil
+	}
+	if err := e.step(clientID, event); err != nil {
+		return models.Reply{}, err
+	}
+	return models.Reply{}, e.late
 }
 
 func (e *bondEngine) Signal(_ context.Context, workflowID, name string, arg any) error {

@@ -303,18 +303,19 @@ func (h *relationships) actedOnPlan(c *gin.Context, command relationshipCommand)
 	if !id.Valid(id.Plan, c.Param("id")) {
 		return models.PlanRow{}, models.RelationshipState{}, notFound()
 	}
-	row, s, err := h.planOf(c)
-	var data any
-	if err == nil {
-		data, err = h.planData(c, command, row, s)
-	}
-	if err == nil {
-		err = h.give(c, row.ClientID, command.action, data)
-	}
+	row, err := h.store.Plan(ctx, c.Param("id"))
 	if err != nil {
-		return row, s, err
+		return row, models.RelationshipState{}, err
 	}
 	planID, clientID := row.ID, row.ClientID
+	data, err := h.planData(c, command, row)
+	if err == nil {
+		err = h.give(c, clientID, command.action, data)
+	}
+	if err != nil {
+		return row, models.RelationshipState{}, h.planReason(c, planID, err)
+	}
+	var s models.RelationshipState
 	if row, err = h.store.Plan(ctx, planID); err == nil {
 		s, err = h.store.Relationship(ctx, models.OutcomeReader(), clientID)
 	}
@@ -324,14 +325,13 @@ func (h *relationships) actedOnPlan(c *gin.Context, command relationshipCommand)
 	return row, s, nil
 }
 
-// planData reads what a command says of the plan. What is not open any more is no matter for commands.
-func (h *relationships) planData(c *gin.Context, command relationshipCommand, row models.PlanRow, s models.RelationshipState) (any, error) {
-	i := slices.IndexFunc(s.Plans, func(p models.PlanState) bool { return p.ID == row.ID })
-	if i < 0 {
-		return nil, errs.New(errs.Conflict, "relationship.plan_over", "state", string(row.Status))
-	}
+// planData reads what a command says of the plan. Whether the plan is open is for the process to say, after it has looked whether it
+// knows the command: one that is repeated may have ended the plan itself.
+func (h *relationships) planData(c *gin.Context, command relationshipCommand, row models.PlanRow) (any, error) {
 	if command.read == nil {
-		draft, err := h.readPlan(c, row.ClientID, s.Plans[i].Activities)
+		draft, err := h.readPlan(c, row.ClientID, each(row.Document.Activities, func(a models.PlanActivity) models.ActivityState {
+			return models.ActivityState{ID: a.ID}
+		}))
 		draft.PlanID = row.ID
 		return draft, err
 	}
@@ -342,4 +342,21 @@ func (h *relationships) planData(c *gin.Context, command relationshipCommand, ro
 	of := data.(models.OfPlan)
 	of.PlanID = row.ID
 	return of, nil
+}
+
+// planReason is what the caller is told of a command on a plan that was not taken: not_found where they may not know of the plan,
+// and conflict where it is over.
+func (h *relationships) planReason(c *gin.Context, planID string, err error) error {
+	switch errs.CodeOf(err) {
+	case errs.Unavailable, errs.Pending, errs.RateLimited, errs.Internal: // says nothing of the plan
+		return err
+	}
+	row, s, readErr := h.planOf(c)
+	if readErr != nil {
+		return readErr
+	}
+	if !slices.ContainsFunc(s.Plans, func(p models.PlanState) bool { return p.ID == planID }) {
+		return errs.Wrap(err, errs.Conflict, "relationship.plan_over", "state", string(row.Status))
+	}
+	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -96,6 +97,40 @@ func TestPlanIsForWhoLooksAfterTheClient(t *testing.T) {
 	b.refused(hal, path+"/complete-activity", `{"activity_id":"`+others+`"}`, http.StatusForbidden, "forbidden")
 	view := b.post(hal, path+"/drop-activity", `{"activity_id":"`+theirs+`","reason":"no time"}`)
 	require.Equal(t, "dropped", field(view["activities"].([]any)[1], "state"), "answered though they have no part in it any more")
+}
+
+// TestPlanCommandIsRepeated: what was carried out, and answered with pending only, is answered under the same key, even if it
+// has ended the plan, or the caller's part in it.
+func TestPlanCommandIsRepeated(t *testing.T) {
+	t.Parallel()
+	b := newRelationshipBench(t)
+	b.classified("A")
+	lost := func(user, path, body string) map[string]any {
+		t.Helper()
+		b.engine.late = errs.New(errs.Pending, "pending")
+		problem(t, b.call(user, "POST", path, body, "Idempotency-Key", path), http.StatusAccepted, "pending")
+		b.engine.late = nil
+		events := len(b.store.events)
+		view := object(t, b.call(user, "POST", path, body, "Idempotency-Key", path), http.StatusOK)
+		require.Len(t, b.store.events, events, "it is applied once")
+		return view
+	}
+	_, path := b.drafted(nil)
+	require.Equal(t, "withdrawn", lost(amy, path+"/withdraw", `{"reason":"too early"}`)["state"])
+	require.Contains(t, b.refused(amy, path+"/withdraw", `{"reason":"too early"}`, http.StatusConflict, "conflict").Detail, "withdrawn")
+
+	_, path = b.drafted(nil)
+	b.post(amy, path+"/submit", "")
+	b.decide(b.get(amy, path)["approval_id"], models.OutcomeApproved)
+	theirs := field(b.get(hal, path)["activities"].([]any)[1], "id").(string)
+	view := lost(hal, path+"/complete-activity", `{"activity_id":"`+theirs+`"}`)
+	require.Equal(t, "done", field(view["activities"].([]any)[1], "state"))
+	problem(t, b.call(hal, "GET", path, ""), http.StatusNotFound, "not_found")
+
+	b.engine.now = friday(3, 0).AddDate(0, 2, 0)
+	view = lost(amy, path+"/close", `{"summary":"目标达成"}`)
+	require.Equal(t, []any{"closed", "目标达成"}, []any{view["state"], view["summary"]})
+	require.Contains(t, b.refused(amy, path+"/close", `{"summary":"x"}`, http.StatusConflict, "conflict").Detail, "closed")
 }
 
 func TestPlanNeedsAClassAndAPeriodOfItsOwn(t *testing.T) {
