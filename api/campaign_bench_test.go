@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,10 @@ func (noSurveys) InvitationByToken(context.Context, []byte) (models.SurveyInvita
 	return models.SurveyInvitation{}, none()
 }
 
+func (noSurveys) FollowUpState(context.Context, string) (models.FollowUpState, error) {
+	return models.FollowUpState{}, none()
+}
+
 func (noSurveys) Invitations(context.Context, models.Actor, models.InvitationFilter, models.Page) ([]models.SurveyInvitation, string, error) {
 	return nil, "", nil
 }
@@ -76,8 +81,10 @@ type campaignBench struct {
 
 func newCampaignBench(t testing.TB, change ...func(*api.Deps)) *campaignBench {
 	t.Helper()
-	b := &campaignBench{store: &campaignRows{rows: map[string]models.CampaignRow{}, invitations: map[string]models.SurveyInvitation{}}}
-	b.engine = &campaignEngine{store: b.store, follows: map[string]*models.FollowUpState{}}
+	b := &campaignBench{store: &campaignRows{
+		rows: map[string]models.CampaignRow{}, invitations: map[string]models.SurveyInvitation{}, follows: map[string]*models.FollowUpState{},
+	}}
+	b.engine = &campaignEngine{store: b.store}
 	b.inbox = &scriptedCases{tasks: map[string]models.TaskRow{}}
 	b.world = newWorld(t, append([]func(*api.Deps){func(d *api.Deps) {
 		d.Now = func() time.Time { return friday(3, 0) }
@@ -199,16 +206,17 @@ type launched struct {
 	data                                     json.RawMessage
 }
 
-// campaignEngine decides as the processes do, or answers err.
+// campaignEngine decides as the processes do, or answers err. late is what it answers of an answer that it has taken; one that it
+// has taken before changes nothing.
 type campaignEngine struct {
 	api.Engine
-	world   *world
-	store   *campaignRows
-	rules   *rulebook.Book
-	mu      sync.Mutex
-	err     error
-	sent    []launched
-	follows map[string]*models.FollowUpState
+	world *world
+	store *campaignRows
+	rules *rulebook.Book
+	mu    sync.Mutex
+	err   error
+	late  error
+	sent  []launched
 }
 
 func (e *campaignEngine) Start(_ context.Context, workflowType, workflowID string, input any, name, updateID string, cmd any) (models.Reply, error) {
@@ -226,7 +234,14 @@ func (e *campaignEngine) Start(_ context.Context, workflowType, workflowID strin
 		if e.err != nil {
 			return models.Reply{}, e.err
 		}
-		return models.Reply{}, e.followUp(input.(models.FollowUpInput).InvitationID, event)
+		invitationID := input.(models.FollowUpInput).InvitationID
+		if s := e.store.follows[invitationID]; s != nil && slices.Contains(s.Handled, event.Meta.RequestID) {
+			return models.Reply{}, nil
+		}
+		if err := e.followUp(invitationID, event); err != nil {
+			return models.Reply{}, err
+		}
+		return models.Reply{}, e.late
 	}
 	panic("unknown command")
 }
@@ -308,11 +323,11 @@ func (e *campaignEngine) followUp(invitationID string, event models.FollowUpEven
 	}
 	row := e.store.invitations[invitationID]
 	rules.Invitation = &row
-	step, err := models.ApplyFollowUp(e.follows[invitationID], event, friday(3, 0), rules)
+	step, err := models.ApplyFollowUp(e.store.follows[invitationID], event, friday(3, 0), rules)
 	if err != nil {
 		return err
 	}
-	e.follows[invitationID] = &step.State
+	e.store.follows[invitationID] = &step.State
 	e.store.invitations[invitationID] = *step.Invitation
 	e.store.optedOut = append(e.store.optedOut, step.OptOut...)
 	return nil

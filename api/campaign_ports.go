@@ -37,6 +37,8 @@ type Surveys interface {
 	// Scores counts the answers to each question that is a score, by value.
 	Scores(ctx context.Context, f models.ScoreFilter) ([]models.ScoreCounts, error)
 	Recovery(ctx context.Context, f models.ScoreFilter) (models.Recovery, error)
+	// FollowUpState answers the state of the process of an invitation, whoever asks; not_found where nobody has answered yet.
+	FollowUpState(ctx context.Context, invitationID string) (models.FollowUpState, error)
 	// OptOut notes that the person of the keys is never asked again, whatever became of the invitation.
 	OptOut(ctx context.Context, invitationID string, keys []string, at time.Time) error
 }

@@ -17,6 +17,7 @@ type campaignRows struct {
 	recipients  []models.RecipientRow
 	events      []models.TimelineEvent
 	invitations map[string]models.SurveyInvitation
+	follows     map[string]*models.FollowUpState
 	counts      []models.ScoreCounts
 	recovery    models.Recovery
 	optedOut    []string
@@ -75,6 +76,13 @@ func (s *campaignRows) Invitation(_ context.Context, invitationID string) (model
 		return row, none()
 	}
 	return row, nil
+}
+
+func (s *campaignRows) FollowUpState(_ context.Context, invitationID string) (models.FollowUpState, error) {
+	if state := s.follows[invitationID]; state != nil {
+		return *state, nil
+	}
+	return models.FollowUpState{}, none()
 }
 
 func (s *campaignRows) InvitationByToken(_ context.Context, hash []byte) (models.SurveyInvitation, error) {

@@ -247,6 +247,11 @@ func inRightOf(actor models.Actor, userID string) bool {
 // answer takes what a client said by phone. 404 not for the caller to know of, 403 not theirs to ask, 409 process_closed
 // when it takes no answers any more, 422 with every fault.
 func (h *invitations) answer(c *gin.Context) {
+	invitationID := c.Param("id")
+	if !id.Valid(id.Invitation, invitationID) {
+		fail(c, notFound())
+		return
+	}
 	i, asks, err := h.visible(c)
 	if err == nil && !asks {
 		err = errs.New(errs.Forbidden, "forbidden.survey")
@@ -254,8 +259,8 @@ func (h *invitations) answer(c *gin.Context) {
 	if err == nil {
 		_, err = h.answering.take(c, i, metaOf(c))
 	}
-	if err == nil {
-		i, err = h.again(c.Request.Context(), i.ID)
+	if err = h.answering.unlessTaken(c.Request.Context(), invitationID, metaOf(c), err); err == nil {
+		i, err = h.again(c.Request.Context(), invitationID)
 	}
 	if err != nil {
 		fail(c, err)

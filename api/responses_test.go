@@ -149,6 +149,30 @@ func TestWhoMayAskByPhone(t *testing.T) {
 	require.Equal(t, []any{"answers"}, task["actions"])
 }
 
+// TestAnswersByPhoneAreRepeated: answers that were taken, and answered with pending only, are answered under the same key, even
+// though with them the invitation is used up and the task to call is done, which was the caller's only right.
+func TestAnswersByPhoneAreRepeated(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{amy, ben} {
+		b := newCampaignBench(t)
+		b.invite("case_resolved")
+		path, body := invitation+invitationA+"/answers", `{"answers":{"satisfaction":{"score":5}}}`
+		b.inbox.tasks[taskA] = models.TaskRow{Task: models.Task{ID: taskA, Kind: models.TaskSurveyCall, State: models.TaskOpen, UserID: ben}, SubjectID: invitationA}
+		b.engine.late = errs.New(errs.Pending, "pending")
+		problem(t, b.call(user, "POST", path, body, "Idempotency-Key", "k"), http.StatusAccepted, "pending")
+		b.engine.late = nil
+		delete(b.inbox.tasks, taskA)
+		v := object(t, b.call(user, "POST", path, body, "Idempotency-Key", "k"), http.StatusOK)
+		require.Equal(t, []any{"answered", true, 5.0, []any{}}, []any{v["state"], v["complete"], v["score"], v["allowed_actions"]})
+		require.Len(t, b.store.follows[invitationA].Handled, 1)
+	}
+	b := newCampaignBench(t)
+	b.invite("case_resolved", func(i *models.SurveyInvitation) { i.Complete = true })
+	for user, status := range map[string]int{amy: http.StatusConflict, ben: http.StatusNotFound, mia: http.StatusForbidden} {
+		require.Equal(t, status, b.call(user, "POST", invitation+invitationA+"/answers", `{"answers":{"satisfaction":{"score":5}}}`, "Idempotency-Key", "k").StatusCode)
+	}
+}
+
 // TestAccountableReadsTheAnswers: who was accountable for what it asks about may read it, and not answer.
 func TestAccountableReadsTheAnswers(t *testing.T) {
 	t.Parallel()

@@ -122,6 +122,24 @@ func (h *answering) submit(ctx context.Context, i asked, meta models.Meta, r mod
 	return err
 }
 
+// unlessTaken turns the refusal of a command into nil where the process has taken that command before. The link may be used up
+// by it, or the caller's task to ask be done: the refusal is only what follows from the command.
+func (h *answering) unlessTaken(ctx context.Context, invitationID string, meta models.Meta, err error) error {
+	switch errs.CodeOf(err) {
+	case errs.ProcessClosed, errs.NotFound, errs.Forbidden, errs.Invalid:
+	default:
+		return err
+	}
+	s, readErr := h.store.FollowUpState(ctx, invitationID)
+	if readErr != nil && errs.CodeOf(readErr) != errs.NotFound {
+		return readErr
+	}
+	if slices.Contains(s.Handled, meta.RequestID) {
+		return nil
+	}
+	return err
+}
+
 // optOut lets the person never be asked again. It is honoured by a link that is over, too.
 func (h *answering) optOut(ctx context.Context, i asked, meta models.Meta) error {
 	if i.over(h.now()) == nil {
@@ -169,7 +187,8 @@ func (h *answering) respond(c *gin.Context) {
 	answer(c, http.StatusOK, view)
 }
 
-// take reads answers from the body of the request and gives them to the process.
+// take reads answers from the body of the request and gives them to the process. Where it refuses, the view says how the answers
+// stand.
 func (h *answering) take(c *gin.Context, i asked, meta models.Meta) (answeredView, error) {
 	var req answersRequest
 	ctx, view := c.Request.Context(), answeredView{Complete: i.Complete, Missing: []string{}}
@@ -180,6 +199,9 @@ func (h *answering) take(c *gin.Context, i asked, meta models.Meta) (answeredVie
 		return view, h.optOut(ctx, i, meta)
 	}
 	if err := i.over(h.now()); err != nil {
+		if i.template != nil {
+			view.Missing = append(view.Missing, i.template.Check(i.Answers, i.template.Language(i.Recipient.Locale)).Missing...)
+		}
 		return view, err
 	}
 	if len(req.Answers) == 0 {
@@ -194,9 +216,6 @@ func (h *answering) take(c *gin.Context, i asked, meta models.Meta) (answeredVie
 		return view, errs.NewInvalid(checked.Faults...)
 	}
 	maps.Copy(cleared, req.Answers)
-	if err := h.submit(ctx, i, meta, models.Response{Answers: cleared, Locale: lang, OptOut: req.OptOut}); err != nil {
-		return view, err
-	}
 	view.Complete, view.Missing = checked.Complete, append(view.Missing, checked.Missing...)
-	return view, nil
+	return view, h.submit(ctx, i, meta, models.Response{Answers: cleared, Locale: lang, OptOut: req.OptOut})
 }
