@@ -34,12 +34,15 @@ var keptHeaders = []string{"Content-Type", "Content-Language", "Location", "ETag
 // and may be put right elsewhere (400, 401, 403, 404, 413).
 func (e *edge) idempotent(c *gin.Context) {
 	c.Set(keyCommand, id.New(id.Request))
-	key := c.GetHeader(headerKey)
-	if key == "" || c.Request.Method != http.MethodPost {
+	if c.Request.Method != http.MethodPost {
 		return
 	}
-	if utf8.RuneCountInString(key) > maxKey || !holdable(key) {
-		fail(c, errs.New(errs.Malformed, "idempotency_key_bad"))
+	key, err := keyOf(c)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if key == "" {
 		return
 	}
 	ctx, userID := c.Request.Context(), caller(c).User.ID
@@ -75,6 +78,15 @@ func (e *edge) idempotent(c *gin.Context) {
 		e.keep(c, userID, key, rec, held)
 	}
 	held.release()
+}
+
+// keyOf is the Idempotency-Key of the request; empty for none. A key that cannot be one is malformed.
+func keyOf(c *gin.Context) (string, error) {
+	key := c.GetHeader(headerKey)
+	if utf8.RuneCountInString(key) > maxKey || !holdable(key) {
+		return "", errs.New(errs.Malformed, "idempotency_key_bad")
+	}
+	return key, nil
 }
 
 // keep stores the answer. When that fails the caller still gets it: a repetition then acts again under the same id.

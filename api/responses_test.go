@@ -34,6 +34,28 @@ func TestResponsesByLink(t *testing.T) {
 	require.Equal(t, 2, *b.store.invitations[invitationA].Score, "the first response stands")
 }
 
+// TestResponseIsRepeated: a response whose answer got lost can be given again under the same key.
+func TestResponseIsRepeated(t *testing.T) {
+	t.Parallel()
+	b := newCampaignBench(t)
+	b.invite("case_resolved")
+	part, rest := `{"answers":{"ease":{"score":6}}}`, `{"answers":{"satisfaction":{"score":4}}}`
+	for range 2 {
+		v := object(t, b.call("", "POST", responses, part, "Idempotency-Key", "k"), http.StatusOK)
+		require.Equal(t, map[string]any{"complete": false, "missing": []any{"satisfaction"}}, v)
+	}
+	for range 2 {
+		v := object(t, b.call("", "POST", responses, rest, "Idempotency-Key", "k"), http.StatusOK)
+		require.Equal(t, map[string]any{"complete": true, "missing": []any{}}, v, "another body is another response")
+	}
+	require.Len(t, b.store.follows[invitationA].Handled, 2, "each is taken once")
+	require.Equal(t, "respond:"+b.engine.sent[0].meta.RequestID, b.engine.sent[1].updateID)
+	object(t, b.call("", "POST", responses, part, "Idempotency-Key", "k"), http.StatusOK)
+	problem(t, b.call("", "POST", responses, rest, "Idempotency-Key", "another"), http.StatusConflict, "process_closed")
+	problem(t, b.call("", "POST", responses, rest), http.StatusConflict, "process_closed")
+	problem(t, b.call("", "POST", responses, rest, "Idempotency-Key", strings.Repeat("k", 256)), http.StatusBadRequest, "malformed")
+}
+
 func TestResponsesAreHeldAgainstTheTemplate(t *testing.T) {
 	t.Parallel()
 	b := newCampaignBench(t)

@@ -158,6 +158,17 @@ func linkMeta(c *gin.Context) models.Meta {
 	}
 }
 
+// responseMeta is linkMeta for answers from a program. Under an Idempotency-Key the same body is the same command of this link, so
+// that one whose answer got lost can be repeated. No answer is kept for who has no login: another body is another command.
+func responseMeta(c *gin.Context, i asked) (models.Meta, error) {
+	meta := linkMeta(c)
+	key, err := keyOf(c)
+	if key != "" {
+		meta.RequestID = id.Derive(id.Request, i.ID, key+"\x00"+string(bodyOf(c)))
+	}
+	return meta, err
+}
+
 // public registers what needs no login.
 func (h *answering) public(r gin.IRouter) { r.POST("/responses/:token", h.respond) }
 
@@ -176,9 +187,14 @@ type answeredView struct {
 // used, is off or has expired, 422 with every fault.
 func (h *answering) respond(c *gin.Context) {
 	i, err := h.find(c.Request.Context(), c.Param("token"))
+	var meta models.Meta
+	if err == nil {
+		meta, err = responseMeta(c, i)
+	}
 	var view answeredView
 	if err == nil {
-		view, err = h.take(c, i, linkMeta(c))
+		view, err = h.take(c, i, meta)
+		err = h.unlessTaken(c.Request.Context(), i.ID, meta, err)
 	}
 	if err != nil {
 		fail(c, err)
