@@ -19,7 +19,7 @@ type Inspections interface {
 	Inspections(ctx context.Context, f models.InspectionFilter, p models.Page) ([]models.Inspection, string, error)
 	// Inspect makes the report of a month with its tasks; made is false when there was one already.
 	Inspect(ctx context.Context, o models.InspectionOrder) (i models.Inspection, made bool, err error)
-	// SignInspection signs a report off, once.
+	// SignInspection signs a report off, once; the same command again answers the report as signed.
 	SignInspection(ctx context.Context, id string, by models.Signature) (models.Inspection, error)
 }
 
@@ -171,8 +171,8 @@ func (h *inspections) signed(c *gin.Context) (models.Inspection, error) {
 	if err := bind(c, &req); err != nil {
 		return i, err
 	}
-	s := models.Signature{By: me.User.ID, At: h.now().UTC(), Remarks: strings.TrimSpace(req.Remarks)}
-	if i.SignedAt == nil { // else the store says so
+	s := models.Signature{By: me.User.ID, At: h.now().UTC(), Remarks: strings.TrimSpace(req.Remarks), CommandID: commandID(c)}
+	if i.SignedAt == nil { // else the store says so, unless it was by this command
 		p, ok := i.Signer(me.Actor)
 		if !ok {
 			return i, errs.New(errs.Forbidden, "inspection.not_yours", "month", i.Month.Format(models.MonthLayout))

@@ -49,10 +49,14 @@ func (r reports) Inspect(_ context.Context, o models.InspectionOrder) (models.In
 
 func (r reports) SignInspection(_ context.Context, id string, by models.Signature) (models.Inspection, error) {
 	i := r[id]
+	if i.SignedAt != nil && i.SignedCommand == by.CommandID {
+		return i, nil
+	}
 	if i.SignedAt != nil {
 		return i, errs.New(errs.Conflict, "inspection.signed", "month", i.Month.Format(models.MonthLayout))
 	}
 	i.SignedBy, i.OnBehalfOf, i.SignedAt, i.Remarks = &by.By, by.OnBehalfOf, &by.At, by.Remarks
+	i.SignedCommand = by.CommandID
 	r[id] = i
 	return i, nil
 }
@@ -80,7 +84,14 @@ func TestInspections(t *testing.T) {
 	seen := object(t, w.do("auditor", http.MethodGet, path, ""), 200)
 	require.Empty(t, seen["allowed_actions"], "an auditor reads all and changes nothing")
 	problem(t, w.do("auditor", http.MethodPost, path+"/sign-off", `{"remarks":"x"}`), 403, "forbidden")
-	signed := object(t, w.do("boss", http.MethodPost, path+"/sign-off", `{"remarks":" Good. "}`), 200)
+	signed := object(t, w.do("boss", http.MethodPost, path+"/sign-off", `{"remarks":" Good. "}`, "Idempotency-Key", "k"), 200)
+	for key, kept := range w.answers { // as if the program had died before it kept the answer
+		if kept.Status == http.StatusOK {
+			kept.Status = 0
+			w.answers[key] = kept
+		}
+	}
+	require.Equal(t, signed, object(t, w.do("boss", http.MethodPost, path+"/sign-off", `{"remarks":" Good. "}`, "Idempotency-Key", "k"), 200))
 	require.Equal(t, []any{"signed", bossID, "Good."}, []any{signed["state"], signed["signed_by"], signed["remarks"]})
 	problem(t, w.do("boss", http.MethodPost, path+"/sign-off", `{}`), 409, "conflict")
 	require.Len(t, object(t, w.do("auditor", http.MethodGet, "/api/v1/inspections?state=signed", ""), 200)["items"], 1)

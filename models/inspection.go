@@ -75,6 +75,8 @@ type Inspection struct {
 	OnBehalfOf string            `gorm:"column:on_behalf_of"` // whose deputy signed
 	SignedAt   *time.Time        `gorm:"column:signed_at"`
 	Remarks    string            `gorm:"column:remarks"`
+	// SignedCommand is the id of the command that signed it.
+	SignedCommand string `gorm:"column:signed_command"`
 }
 
 // TableName is the table of Inspection.
@@ -144,12 +146,14 @@ type InspectedResource struct {
 	Minutes    int64        `json:"minutes"` // of all bookings together, within the month
 }
 
-// Signature is who signs a report off, as whose deputy if that is so, and what they remark.
+// Signature is who signs a report off, as whose deputy if that is so, and what they remark. CommandID names the command: repeated,
+// it signs once.
 type Signature struct {
 	By         string
 	OnBehalfOf string
 	At         time.Time
 	Remarks    string
+	CommandID  string
 }
 
 // InspectionFilter narrows a list of reports; nil does not.

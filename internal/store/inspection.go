@@ -111,11 +111,12 @@ func (s *Store) Inspections(ctx context.Context, f models.InspectionFilter, p mo
 }
 
 // SignInspection signs a report off and ends its tasks: that of the signer is done, those of others are no longer needed.
-// Nothing of the report changes afterwards. Errors: not_found; conflict inspection.signed when somebody was faster.
+// Nothing of the report changes afterwards; the same command again changes nothing. Errors: not_found; conflict inspection.signed when
+// somebody was faster.
 func (s *Store) SignInspection(ctx context.Context, id string, by models.Signature) (models.Inspection, error) {
 	err := s.tx(ctx, func(tx *gorm.DB) error {
-		res := tx.Exec(`UPDATE inspections SET signed_by = ?, on_behalf_of = ?, signed_at = ?, remarks = ? WHERE id = ? AND signed_at IS NULL`,
-			by.By, by.OnBehalfOf, by.At, by.Remarks, id)
+		res := tx.Exec(`UPDATE inspections SET signed_by = ?, on_behalf_of = ?, signed_at = ?, remarks = ?, signed_command = ?
+			WHERE id = ? AND signed_at IS NULL`, by.By, by.OnBehalfOf, by.At, by.Remarks, by.CommandID, id)
 		if res.Error != nil {
 			return res.Error
 		}
@@ -123,6 +124,9 @@ func (s *Store) SignInspection(ctx context.Context, id string, by models.Signatu
 			i, err := find[models.Inspection](ctx, tx, id)
 			if err != nil {
 				return err
+			}
+			if by.CommandID != "" && i.SignedCommand == by.CommandID {
+				return nil
 			}
 			return errs.New(errs.Conflict, "inspection.signed", "month", i.Month.Format(models.MonthLayout))
 		}

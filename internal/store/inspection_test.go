@@ -125,7 +125,7 @@ func TestInspection_never_changes_after_it_is_signed_off(t *testing.T) {
 	require.Len(t, notes, 1)
 	l.clean(t)
 
-	by := models.Signature{By: i.Reviewers[0], At: i.MadeAt.Add(time.Hour), Remarks: "Fewer cancellations, please."}
+	by := models.Signature{By: i.Reviewers[0], At: i.MadeAt.Add(time.Hour), Remarks: "Fewer cancellations, please.", CommandID: "req_1"}
 	signed, err := l.SignInspection(t.Context(), i.ID, by)
 	require.NoError(t, err)
 	require.Equal(t, []any{by.By, by.Remarks, by.At}, []any{*signed.SignedBy, signed.Remarks, *signed.SignedAt})
@@ -133,7 +133,15 @@ func TestInspection_never_changes_after_it_is_signed_off(t *testing.T) {
 	done, err := l.Task(t.Context(), reviewer, todo[0].ID)
 	require.NoError(t, err)
 	require.Equal(t, []any{models.TaskDone, by.By}, []any{done.State, done.DoneBy})
+	later := by
+	later.At = by.At.Add(time.Minute)
+	repeated, err := l.SignInspection(t.Context(), i.ID, later)
+	require.NoError(t, err, "the same command")
+	require.Equal(t, signed, repeated)
 	_, err = l.SignInspection(t.Context(), i.ID, models.Signature{By: l.mia.ID, At: by.At, Remarks: "Mine."})
+	require.Equal(t, errs.Conflict, errs.CodeOf(err))
+	later.CommandID = "req_2"
+	_, err = l.SignInspection(t.Context(), i.ID, later)
 	require.Equal(t, errs.Conflict, errs.CodeOf(err))
 	_, err = l.SignInspection(t.Context(), "inspection_x", by)
 	require.Equal(t, errs.NotFound, errs.CodeOf(err))
