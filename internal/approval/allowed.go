@@ -98,12 +98,28 @@ func (s *State) mayUrge(actor string, at time.Time) error {
 	return nil
 }
 
+// mayRemoveSign refuses by what has become of the people whom the actor added: in the active visit they have all decided,
+// an earlier one is over, or there are none.
 func (s *State) mayRemoveSign(actor string) error {
 	v := s.Active()
-	if slices.ContainsFunc(v.Participants, func(p Participant) bool { return p.AddedBy == actor && p.pending() }) {
-		return nil
+	refusal := errs.New(CodeNotAddedByYou, "approval.not_added_by_you")
+	for i := range s.Visits {
+		for _, p := range s.Visits[i].Participants {
+			if p.AddedBy == actor && p.live() && s.Visits[i].ID != v.ID {
+				refusal = errs.New(CodeStepPassed, "approval.step_passed", "step", s.Visits[i].Step)
+			}
+		}
 	}
-	return errs.New(CodeNotAddedByYou, "approval.not_added_by_you")
+	for _, p := range v.Participants {
+		switch {
+		case p.AddedBy != actor || !p.live():
+		case p.pending():
+			return nil
+		default:
+			refusal = errs.New(CodeAlreadyDecided, "approval.already_decided", "step", v.Step)
+		}
+	}
+	return refusal
 }
 
 // taking is a decision that may be taken back.

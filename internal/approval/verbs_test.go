@@ -118,6 +118,17 @@ func TestAddedSigners(t *testing.T) {
 			one(t).do("sue", AddSign, add(Before, "ben", "cat")).do("ben", Approve).refused(CodeAlreadyDecided, "sue", RemoveSign, to("ben")).
 				do("sue", RemoveSign, to("cat")).at1("a", "sue", "max")
 		},
+		"who_has_decided_is_not_removed_when_nobody_else_is_left": func(t *testing.T) {
+			one(t).do("sue", AddSign, add(Before, "ben")).do("ben", Approve).refused(CodeAlreadyDecided, "sue", RemoveSign, to("ben")).
+				refused(CodeAlreadyDecided, "sue", RemoveSign, to("max")).refused(CodeNotAddedByYou, "max", RemoveSign, to("ben"))
+		},
+		"who_was_added_in_a_step_that_is_over_is_not_removed": func(t *testing.T) {
+			begin(t, steps(t, Rules{}, by(ModeAny, "sue"), by(ModeAny, "max")), company()).do("sue", AddSign, add(Before, "ben")).
+				do("ben", Approve).do("sue", Approve).at1("b", "max").refused(CodeStepPassed, "sue", RemoveSign, to("ben"))
+		},
+		"who_was_removed_was_not_added": func(t *testing.T) {
+			one(t).do("sue", AddSign, add(Before, "ben")).do("sue", RemoveSign, to("ben")).refused(CodeNotAddedByYou, "sue", RemoveSign, to("ben"))
+		},
 		"remove_the_last_one_after_oneself_decides": func(t *testing.T) {
 			one(t).do("sue", AddSign, add(After, "ben")).do("sue", Approve).do("sue", RemoveSign, to("ben")).ended(Approved)
 		},
