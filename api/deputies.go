@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -129,19 +130,27 @@ func (h *deputies) create(c *gin.Context) {
 }
 
 // tell tells the open approvals of the users that rules for deputies have changed, so that tasks are offered, or offered
-// back, at once. One that is not told now looks again at its next step.
+// back, at once; also those of everybody in whose place the users may act: who is away is passed over for their own deputy.
+// One that is not told now looks again at its next step.
 func (h *deputies) tell(c *gin.Context, users ...string) {
 	ctx := c.Request.Context()
-	for _, userID := range users {
-		ids, err := h.approvals.OpenApprovalsOf(ctx, userID)
+	rules, err := h.people.FreshDeputyRules(ctx, h.now().UTC())
+	var told []string
+	for _, userID := range models.ActedFor(rules, users...) {
+		ids, failed := h.approvals.OpenApprovalsOf(ctx, userID)
+		err = errors.Join(err, failed)
 		for _, approvalID := range ids {
+			if slices.Contains(told, approvalID) {
+				continue
+			}
+			told = append(told, approvalID)
 			if failed := h.engine.Signal(ctx, models.ApprovalWorkflowID(approvalID), models.ApprovalOrgChanged, nil); errs.CodeOf(failed) != errs.NotFound {
 				err = errors.Join(err, failed)
 			}
 		}
-		if err != nil {
-			h.log.WarnContext(ctx, "approvals not told of a rule for deputies", "user_id", userID, "err", err)
-		}
+	}
+	if err != nil {
+		h.log.WarnContext(ctx, "approvals not told of a rule for deputies", "user_id", users[0], "err", err)
 	}
 }
 

@@ -67,6 +67,9 @@ type People interface {
 	CreateDeputy(ctx context.Context, d models.Deputy, fits func(others []models.Deputy) error) (models.Deputy, error)
 	DeleteDeputy(ctx context.Context, id string) (models.Deputy, error)
 	Deputy(ctx context.Context, id string) (models.Deputy, error)
+	// FreshDeputyRules lists the rules of everybody that are not over at the instant, as they stand. They are shared: nobody may
+	// change them.
+	FreshDeputyRules(ctx context.Context, at time.Time) ([]models.Deputy, error)
 }
 
 // Deactivator takes a leaver out of service: in one transaction the user becomes inactive, their tokens end, and every

@@ -147,6 +147,11 @@ func (w *world) Deputy(_ context.Context, key string) (models.Deputy, error) {
 	return read(w, &w.deputies, key)
 }
 
+func (w *world) FreshDeputyRules(_ context.Context, at time.Time) ([]models.Deputy, error) {
+	rules, _, err := listed(w, &w.deputies, models.Page{Limit: 200}, func(d models.Deputy) bool { return d.Until.After(at) })
+	return rules, err
+}
+
 func (w *world) DeleteDeputy(_ context.Context, key string) (models.Deputy, error) {
 	d, err := read(w, &w.deputies, key)
 	delete(w.deputies.byID, key)

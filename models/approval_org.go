@@ -59,3 +59,25 @@ func DeputyRulesOf(deputies []Deputy, chain, process string) []approval.DeputyRu
 	}
 	return rules
 }
+
+// ActedFor lists the users, and everybody in whose place one of them may act under the rules: as a deputy, or as the deputy of
+// one. A change of the users' own deputies is a change for all of them. Each comes once, the users first.
+func ActedFor(rules []Deputy, users ...string) []string {
+	var all []string
+	add := func(id string) {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	for _, u := range users {
+		add(u)
+	}
+	for i := 0; i < len(all); i++ {
+		for _, d := range rules {
+			if d.DeputyID == all[i] {
+				add(d.UserID)
+			}
+		}
+	}
+	return all
+}

@@ -89,3 +89,17 @@ func TestApprovalStatus_is_the_outcome_in_the_end(t *testing.T) {
 		require.Contains(t, models.ApprovalStatuses(), s.Status())
 	}
 }
+
+func TestActedFor_climbs_from_deputy_to_deputy(t *testing.T) {
+	t.Parallel()
+	rules := []models.Deputy{
+		{UserID: "ann", DeputyID: "ben"},
+		{UserID: "ben", DeputyID: "cat"},
+		{UserID: "eve", DeputyID: "cat"},
+		{UserID: "cat", DeputyID: "ann"}, // when the windows do not meet
+		{UserID: "dan", DeputyID: "fay"},
+	}
+	require.Equal(t, []string{"cat", "ben", "eve", "ann"}, models.ActedFor(rules, "cat"))
+	require.Equal(t, []string{"fay", "dan"}, models.ActedFor(rules, "fay", "dan"))
+	require.Equal(t, []string{"gus"}, models.ActedFor(rules, "gus"))
+}

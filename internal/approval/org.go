@@ -24,7 +24,8 @@ type Org struct {
 	Teams  map[string]Team
 }
 
-// Person is a user in the snapshot. Absent means away at the moment: still asked, but never a deputy.
+// Person is a user in the snapshot. Absent means known to be away, whatever the rules for deputies say: still asked, but never
+// a deputy.
 type Person struct {
 	ID        string
 	Active    bool
@@ -180,11 +181,12 @@ func CheckDeputyRule(rules []DeputyRule, added DeputyRule) error {
 	return nil
 }
 
-// deputiesOf finds who may act for the user at the instant: the deputies under the rules in force and, for one who does
-// not pass, the deputies of that deputy. recheck is the next instant at which the answer may change; zero for never.
+// deputiesOf finds who may act for the user at the instant: the deputies under the rules in force. One who does not pass is
+// passed over for their own deputies; so is one who has such a rule in force, because they are away, but only for somebody who
+// does pass. recheck is the next instant at which the answer may change; zero for never.
 func (e *Env) deputiesOf(user, chain string, amount int64, at time.Time, passes func(Person) bool) (found []Standby, recheck time.Time) {
-	var walk func(user string, via []string, since, until time.Time, seen []string)
-	walk = func(user string, via []string, since, until time.Time, seen []string) {
+	var walk func(user string, via []string, since, until time.Time, seen []string) []Standby
+	walk = func(user string, via []string, since, until time.Time, seen []string) (found []Standby) {
 		for _, r := range e.Deputies {
 			if r.UserID != user || !r.covers(chain, amount) || slices.Contains(seen, r.DeputyID) {
 				continue // who was met on the way is a circle
@@ -202,14 +204,15 @@ func (e *Env) deputiesOf(user, chain string, amount int64, at time.Time, passes 
 				to = until
 			}
 			rules := append(slices.Clone(via), r.ID)
-			if p, ok := e.Org.People[r.DeputyID]; ok && p.Active && !p.Absent && passes(p) {
-				found = append(found, Standby{UserID: p.ID, Kind: StandbyDeputy, Rules: rules, From: instant(from), Until: instant(to)})
-				continue
+			further := walk(r.DeputyID, rules, from, to, append(slices.Clone(seen), r.DeputyID))
+			if p, ok := e.Org.People[r.DeputyID]; len(further) == 0 && ok && p.Active && !p.Absent && passes(p) {
+				further = []Standby{{UserID: p.ID, Kind: StandbyDeputy, Rules: rules, From: instant(from), Until: instant(to)}}
 			}
-			walk(r.DeputyID, rules, from, to, append(slices.Clone(seen), r.DeputyID))
+			found = append(found, further...)
 		}
+		return found
 	}
-	walk(user, nil, time.Time{}, time.Time{}, []string{user})
+	found = walk(user, nil, time.Time{}, time.Time{}, []string{user})
 	slices.SortStableFunc(found, func(a, b Standby) int { return strings.Compare(a.UserID, b.UserID) })
 	return slices.CompactFunc(found, func(a, b Standby) bool { return a.UserID == b.UserID }), recheck
 }

@@ -348,6 +348,39 @@ func TestDeputies(t *testing.T) {
 			c.do("rex", Approve)
 			require.Equal(t, []string{"rule-sue-max", "rule-max-rex"}, c.event(EventApproved).Rules)
 		},
+		"deputy_who_has_a_deputy_falls_through_while_the_rule_is_in_force": func(t *testing.T) {
+			c := begin(t, one(t), company(), deputy("sue", "max"), deputy("max", "rex", until(time.Hour)))
+			require.Equal(t, []string{"rex"}, standby(c))
+			c.refused(CodeNotParticipant, "max", Approve).wait(time.Hour)
+			require.Equal(t, []string{"max"}, standby(c), "who is back acts again")
+			require.Empty(t, c.notice(NoticeOfferedBack), "the task never went back to sue")
+			c.refused(CodeNotParticipant, "rex", Approve).do("max", Approve).at1("b", "dora")
+			require.Equal(t, []string{"rule-sue-max"}, c.event(EventApproved).Rules)
+		},
+		"deputy_who_goes_away_later_falls_through_then": func(t *testing.T) {
+			c := begin(t, one(t), company(), deputy("sue", "max"), deputy("max", "rex", func(r *DeputyRule) { r.From = monday.Add(time.Hour) }))
+			require.Equal(t, []string{"max"}, standby(c))
+			c.wait(time.Hour).do("rex", Approve)
+			require.Equal(t, []string{"rule-sue-max", "rule-max-rex"}, c.event(EventApproved).Rules)
+		},
+		"deputies_fall_through_to_the_last_who_passes": func(t *testing.T) {
+			c := begin(t, one(t), company().with("ben", left), deputy("sue", "max"), deputy("max", "rex"), deputy("rex", "ben"), deputy("ben", "ann"))
+			require.Equal(t, []string{"rex"}, standby(c), "ben has left, ann asks")
+		},
+		"deputy_who_is_away_acts_when_nobody_further_may": func(t *testing.T) {
+			for _, own := range []func(*Request, *Env){
+				deputy("max", "ann"), // who asks
+				deputy("max", "sue"), // a circle
+				deputy("max", "rex", func(r *DeputyRule) { r.MaxAmount = 1 }),
+			} {
+				c := begin(t, one(t), company(), deputy("sue", "max"), own, func(r *Request, _ *Env) { r.Facts = reception("vip", 1000) })
+				require.Equal(t, []string{"max"}, standby(c))
+			}
+		},
+		"deputy_who_is_away_from_other_processes_acts": func(t *testing.T) {
+			c := begin(t, one(t), company(), deputy("sue", "max"), deputy("max", "rex", func(r *DeputyRule) { r.Processes = []string{"extension"} }))
+			require.Equal(t, []string{"max"}, standby(c))
+		},
 		"requester_as_deputy_falls_through": func(t *testing.T) {
 			c := begin(t, one(t), company(), deputy("sue", "ann"), deputy("ann", "rex"))
 			require.Equal(t, []string{"rex"}, standby(c))
