@@ -43,8 +43,11 @@ func (t *receptionStep) feedback() error {
 	return nil
 }
 
-// surveyed takes an answer to the survey; the survey of a reception that is over is only the survey's.
+// surveyed takes an answer to the survey, once; the survey of a reception that is over is only the survey's.
 func (t *receptionStep) surveyed() error {
+	if slices.Contains(t.s.Handled, t.RequestID) {
+		return errs.New(errs.Conflict, "reception.surveyed")
+	}
 	if !slices.Contains(afterVisit, t.s.Status) {
 		return errs.New(errs.ProcessClosed, "reception.over", "number", t.s.Number, "state", string(t.s.Status))
 	}

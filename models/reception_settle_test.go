@@ -101,6 +101,30 @@ func TestClaim_refuses_bad_input(t *testing.T) {
 	require.Equal(t, models.System, v.steps[len(v.steps)-1].Events[0].Actor)
 }
 
+func TestSurvey_answer_is_one_rating_however_often_it_is_told(t *testing.T) {
+	t.Parallel()
+	v := visited(t, nil)
+	answer := func(seq int64, score int) (models.ReceptionEvent, models.ReceptionStep, error) {
+		e, matters := models.ReceptionSurveyedBy(models.FollowUpFact{Seq: seq, InvitationID: "invitation_1", Status: models.FollowUpAnswered, Score: &score})
+		require.True(t, matters)
+		step, err := models.ApplyReception(&v.state, e, monday.Add(5*daylong), v.r)
+		if err == nil {
+			v.state = step.State
+		}
+		return e, step, err
+	}
+	e, step, err := answer(3, 2)
+	require.NoError(t, err)
+	require.Equal(t, "survey:invitation_1:3", e.Meta.RequestID)
+	require.Equal(t, e.Meta.RequestID, step.RequestID, "by which the process finds a step that was written while its answer got lost")
+	_, _, err = answer(3, 2)
+	require.Equal(t, errs.Conflict, errs.CodeOf(err))
+	require.Equal(t, []int{1, 2}, []int{v.state.Ratings, v.state.Rated})
+	_, _, err = answer(4, 5)
+	require.NoError(t, err)
+	require.InDelta(t, 3.5, *v.state.Score(), 0)
+}
+
 // TestImportant_visits_need_a_room_of_their_own_and_a_named_receptionist.
 func TestImportant_visits_need_a_room_of_their_own_and_a_named_receptionist(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,12 +9,16 @@ import (
 	"github.com/mcrflow/mcrflow/internal/id"
 )
 
-// ReceptionSurveyedBy is the event of what a follow-up tells a reception; false when it is nothing to record.
+// ReceptionSurveyedBy is the event of what a follow-up tells a reception: an answer that is told twice, or whose step is taken
+// again because a worker died behind it, is one rating. False when it is nothing to record.
 func ReceptionSurveyedBy(f FollowUpFact) (ReceptionEvent, bool) {
 	if f.Status != FollowUpAnswered || f.Score == nil || *f.Score < 1 || *f.Score > 5 {
 		return ReceptionEvent{}, false
 	}
-	return ReceptionEvent{Action: ReceptionSurveyed, Data: raw(ReceptionOpinion{Score: *f.Score})}, true
+	return ReceptionEvent{
+		Meta:   Meta{RequestID: fmt.Sprintf("survey:%s:%d", f.InvitationID, f.Seq)},
+		Action: ReceptionSurveyed, Data: raw(ReceptionOpinion{Score: *f.Score}),
+	}, true
 }
 
 // AsksVisitors reports whether the visitors are asked how it was, or have been: from the visit until it is settled.

@@ -128,6 +128,25 @@ func TestReception_step_from_a_state_that_has_moved_on_writes_nothing_and_answer
 	requireCode(t, errs.Internal, err)
 }
 
+func TestReception_takes_an_answer_of_visitors_once(t *testing.T) {
+	t.Parallel()
+	l := newLobby(t, store.Options{})
+	s, score := l.completed(t), 4
+	e, _ := models.ReceptionSurveyedBy(models.FollowUpFact{Seq: 2, InvitationID: "invitation_1", Status: models.FollowUpAnswered, Score: &score})
+	_, err := l.advance(t.Context(), s.ID, &s, e) // whose answer gets lost
+	require.NoError(t, err)
+	out, err := l.advance(t.Context(), s.ID, &s, e)
+	require.NoError(t, err)
+	require.True(t, out.Behind)
+	require.Contains(t, out.State.Handled, e.Meta.RequestID, "so that it is not taken from there again")
+	_, err = l.advance(t.Context(), s.ID, out.State, e)
+	require.Equal(t, "reception.surveyed", requireCode(t, errs.Conflict, err).Key)
+	said, err := l.ReceptionFeedback(t.Context(), s.ID)
+	require.NoError(t, err)
+	require.Len(t, said, 1)
+	l.clean(t)
+}
+
 func TestReception_refused_by_resources_or_money_is_as_it_was(t *testing.T) {
 	t.Parallel()
 	l := newLobby(t, store.Options{})
