@@ -18,6 +18,8 @@ type ReceptionStore interface {
 	ReceptionPlans(ctx context.Context, id string) (models.ReceptionPlans, error)
 	// ReceptionNeeds reads the needs that were raised at it.
 	ReceptionNeeds(ctx context.Context, id string) ([]models.NeedRow, error)
+	// ReceptionFeedback reads what visitors said of it, in order.
+	ReceptionFeedback(ctx context.Context, receptionID string) ([]models.FeedbackRow, error)
 	// AdvanceReception writes what decide answers, in one transaction, if the stored state is the believed one (nil: none
 	// yet). Otherwise it changes nothing and returns the stored state as behind. mail: messages must leave the product.
 	AdvanceReception(ctx context.Context, id string, believed *models.ReceptionState, decide models.DecideReception) (behind *models.ReceptionState, mail bool, err error)
@@ -192,6 +194,15 @@ func (a *Reception) rules(ctx context.Context, in models.AdvanceReception, org *
 			if rules.Deciders, err = a.Store.Deciders(ctx, in.State.Approvals[n-1].ID); err != nil {
 				return rules, in.Event, err
 			}
+		}
+	}
+	if in.Event.Action == models.ReceptionClose {
+		said, err := a.Store.ReceptionFeedback(ctx, in.ReceptionID)
+		if err != nil {
+			return rules, in.Event, err
+		}
+		for _, f := range said {
+			rules.Shortcomings = append(rules.Shortcomings, f.Shortcomings)
 		}
 	}
 	return rules, in.Event, a.world(ctx, in.State, plans, &rules)

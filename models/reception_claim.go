@@ -251,6 +251,17 @@ func (t *receptionStep) pay() error {
 	return nil
 }
 
+// shortcomings is what goes into the summary: what is said at the end, then what was recorded before, one a line, each once.
+func (t *receptionStep) shortcomings(last string) string {
+	var all []string
+	for _, said := range append([]string{last}, t.rules.Shortcomings...) {
+		if said = strings.TrimSpace(said); said != "" && !slices.Contains(all, said) {
+			all = append(all, said)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
 // close ends the reception with its summary: what was learned, actual against budget, and the score.
 func (t *receptionStep) close() error {
 	c, err := decodeReception[CloseReception](t)
@@ -265,7 +276,7 @@ func (t *receptionStep) close() error {
 	s.Bookings = nil // they have lapsed, or are used up
 	s.Status, s.ClosedAt, s.SettleBy = ReceptionClosed, &t.at, nil
 	t.Summary = &ReceptionSummary{
-		ClientID: s.ClientID, Kind: s.Kind, At: *s.StartsAt, Summary: c.Summary, Shortcomings: c.Shortcomings, Score: s.Score(),
+		ClientID: s.ClientID, Kind: s.Kind, At: *s.StartsAt, Summary: c.Summary, Shortcomings: t.shortcomings(c.Shortcomings), Score: s.Score(),
 		Budget: slices.Clone(s.Budget), Actual: s.Actual(), Currency: s.Currency,
 	}
 	data := map[string]any{"summary": c.Summary, "budget": totalOf(s.Budget), "actual": totalOf(s.Actual()), "currency": s.Currency}

@@ -121,8 +121,8 @@ type ClaimRecord struct {
 	By      string
 }
 
-// ReceptionSummary closes a reception: what was learned, and actual against budget. Amounts are minor units. The client's
-// relationship gets it as an interaction of the reception's kind.
+// ReceptionSummary closes a reception: what was learned, with the shortcomings that were recorded of the visit, and actual
+// against budget. Amounts are minor units. The client's relationship gets it as an interaction of the reception's kind.
 type ReceptionSummary struct {
 	ClientID     string
 	Kind         string

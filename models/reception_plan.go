@@ -83,6 +83,7 @@ type ReceptionRules struct {
 	Away          map[string][]Slot   // by user: when they are away, as their deputies' windows say
 	Plans         ReceptionPlans      // as recorded; empty for the first step
 	Deciders      []string            // who has an open step of the running approval
+	Shortcomings  []string            // that were recorded of the visit, in order; for its closing only
 }
 
 // normal fills in what a plan may leave out, with instants in UTC. It returns a copy that shares nothing with p.

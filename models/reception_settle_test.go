@@ -125,6 +125,28 @@ func TestSurvey_answer_is_one_rating_however_often_it_is_told(t *testing.T) {
 	require.InDelta(t, 3.5, *v.state.Score(), 0)
 }
 
+func TestShortcomings_that_were_recorded_go_into_the_summary(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		said     string
+		recorded []string
+		want     string
+	}{
+		"after_what_is_said_at_the_end": {"the plan was late", []string{"too much tea", "", "cold room"}, "the plan was late\ntoo much tea\ncold room"},
+		"each_once":                     {"cold room", []string{"cold room ", "too much tea", "too much tea"}, "cold room\ntoo much tea"},
+		"alone":                         {"", []string{"too much tea"}, "too much tea"},
+		"none":                          {" ", []string{""}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := visited(t, nil)
+			v.r.Shortcomings = tc.recorded
+			step := v.do(5*daylong, "amy", models.ReceptionClose, models.CloseReception{Summary: "s", Shortcomings: tc.said})
+			require.Equal(t, tc.want, step.Summary.Shortcomings)
+		})
+	}
+}
+
 // TestImportant_visits_need_a_room_of_their_own_and_a_named_receptionist.
 func TestImportant_visits_need_a_room_of_their_own_and_a_named_receptionist(t *testing.T) {
 	t.Parallel()

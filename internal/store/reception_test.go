@@ -128,6 +128,19 @@ func TestReception_step_from_a_state_that_has_moved_on_writes_nothing_and_answer
 	requireCode(t, errs.Internal, err)
 }
 
+func TestReception_summary_has_the_shortcomings_that_were_recorded(t *testing.T) {
+	t.Parallel()
+	l := newLobby(t, store.Options{})
+	s := l.completed(t)
+	s = l.do(t, s, l.hal, models.ReceptionFeedback, models.ReceptionOpinion{Score: 3, Shortcomings: "no interpreter"})
+	s = l.do(t, s, l.hal, models.ReceptionFeedback, models.ReceptionOpinion{Comment: "fine otherwise"})
+	s = l.do(t, s, l.cleo, models.ReceptionFeedback, models.ReceptionOpinion{Shortcomings: "late"})
+	s = l.do(t, s, l.amy, models.ReceptionClose, models.CloseReception{Summary: "they will order", Shortcomings: "late"})
+	row, err := l.Reception(t.Context(), guest(l.amy), s.ID)
+	require.NoError(t, err)
+	require.Equal(t, "late\nno interpreter", row.Summary.Shortcomings)
+}
+
 func TestReception_takes_an_answer_of_visitors_once(t *testing.T) {
 	t.Parallel()
 	l := newLobby(t, store.Options{})
