@@ -174,6 +174,9 @@ func (c *checker) who(path string, chain *Chain, s Step, w Who) {
 		c.fault(path, "one_of", "fields", "user, role, team, manager_of, supervisor_of, chain_of_managers, requester_choice, cel")
 		return
 	}
+	if w.RequesterChoice && !chain.subject.Choices {
+		c.fault(path+".requester_choice", "no_choices", "name", chain.name)
+	}
 	if p, ok := c.refs.Org.People[w.User]; w.User != "" && !ok {
 		c.fault(path+".user", "unknown")
 	} else if w.User != "" && !p.Active {

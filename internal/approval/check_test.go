@@ -236,6 +236,8 @@ func TestCheck_finds_what_is_wrong_with_the_structure(t *testing.T) {
 		"manager_of_no_user":  {"{user: max}", "{manager_of: reception.level}", "chains.reception.steps.a.who[1].manager_of oneof"},
 		"level":               {"{user: max}", "{manager_of: requester, level: 99}", "chains.reception.steps.a.who[1].level between"},
 		"people":              {"{user: max}", "{cel: 'reception.budget_total'}", "chains.reception.steps.a.who[1].cel not_people"},
+		"choice_not_asked":    {"{user: max}", "{requester_choice: true}", "chains.reception.steps.a.who[1].requester_choice no_choices"},
+		"choice_of_a_role":    {"{user: max}", "{requester_choice: true, role: staff}", "chains.reception.steps.a.who[1].requester_choice no_choices"},
 		"clock":               {"clock: working", "clock: sand", "chains.reception.steps.a.due.clock oneof"},
 		"span":                {"after: 1d", "after: 1 day", "chains.reception.steps.a.due.after bad_span"},
 		"span_too_long":       {"after: 1d", "after: 999d", "chains.reception.steps.a.due.after between"},
@@ -256,6 +258,23 @@ func TestCheck_finds_what_is_wrong_with_the_structure(t *testing.T) {
 			require.Contains(t, list, tc.want)
 		})
 	}
+}
+
+// Every approval is asked for by a process, and none of them lets its requester choose people.
+func TestCheck_lets_no_chain_leave_a_step_to_the_requester(t *testing.T) {
+	t.Parallel()
+	for _, name := range Subjects() {
+		list, faults := publish("kind: approval\nchains:\n  " + name +
+			":\n    select: [{when: \"true\", steps: [a]}]\n    steps: {a: {who: [{requester_choice: true}, {user: sue}]}}\n")
+		require.Equal(t, []string{"chains." + name + ".steps.a.who[0].requester_choice no_choices"}, list)
+		require.Equal(t, name, faults[0].Args["name"])
+	}
+	d, faults := Parse([]byte(policyOf(`
+		select: [{when: "true", steps: [a]}]
+		steps: {a: {who: [{requester_choice: true}]}}`)))
+	require.Empty(t, faults)
+	_, err := Compile(d, 1)
+	require.NoError(t, err, "a version that was published before goes on")
 }
 
 func TestDocument_survives_storage(t *testing.T) {

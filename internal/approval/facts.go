@@ -29,11 +29,14 @@ type Fact struct {
 }
 
 // Subject is what a chain decides on: its name is the name of the chain, its facts are the vocabulary of the conditions,
-// and Amount names the fact that ceilings of deputies' rules limit, empty when there is none.
+// and Amount names the fact that ceilings of deputies' rules limit, empty when there is none. Choices says that the process
+// that asks takes from its requester whom they choose for a step, and hands it on with the request: none does yet. A step
+// that is left to the requester of another would refuse every request, when the process has long said that it was submitted.
 type Subject struct {
-	Name   string
-	Facts  []Fact
-	Amount string
+	Name    string
+	Facts   []Fact
+	Amount  string
+	Choices bool
 }
 
 // factRequesterRoles is the one fact that the engine fills itself, from the organisation.
