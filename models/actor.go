@@ -9,6 +9,15 @@ type Person struct {
 	Roles      []Role   `json:"roles,omitempty"`
 	Supervises []string `json:"supervises,omitempty"` // ids of the teams whose supervisor they are
 	Processes  []string `json:"processes,omitempty"`  // of those in Actor.ActsFor: in which one acts for them; in all if empty
+
+	// Ceilings are, of those in Actor.ActsFor, up to which amounts one acts for them: one for each rule, none if no rule has any.
+	Ceilings []Ceiling `json:"ceilings,omitempty"`
+}
+
+// Ceiling is how far one rule for a deputy goes. Like the rule it has no currency: it counts in that of the request.
+type Ceiling struct {
+	Processes []string `json:"processes,omitempty"`  // all if empty
+	MaxAmount int64    `json:"max_amount,omitempty"` // minor units; 0: any
 }
 
 // Actor is the person who asks, with those for whom they are a deputy in force.
@@ -26,6 +35,15 @@ func (a Actor) In(process string) []Person {
 		}
 	}
 	return people
+}
+
+// For is In for something that comes to an amount in minor units: without those for whom the actor may not go so far.
+func (a Actor) For(process string, amount int64) []Person {
+	return slices.DeleteFunc(a.In(process), func(p Person) bool {
+		return len(p.Ceilings) > 0 && !slices.ContainsFunc(p.Ceilings, func(c Ceiling) bool {
+			return (len(c.Processes) == 0 || slices.Contains(c.Processes, process)) && (c.MaxAmount == 0 || amount <= c.MaxAmount)
+		})
+	})
 }
 
 // Meta travels inside every command: it is the authority on who acted, under which request.

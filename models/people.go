@@ -44,7 +44,7 @@ type Team struct {
 func (Team) TableName() string { return "teams" }
 
 // Deputy is a user's rule: within the window, DeputyID may do what UserID may, in the named processes (all when empty) and,
-// where a request has an amount, up to MaxAmount.
+// where a request has an amount, up to MaxAmount in the currency of the request.
 type Deputy struct {
 	ID        string    `gorm:"column:id;primaryKey"`
 	UserID    string    `gorm:"column:user_id"`

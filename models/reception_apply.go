@@ -65,7 +65,7 @@ func (t *receptionStep) take(old *ReceptionState, e ReceptionEvent) error {
 		t.actor = e.Meta.Actor.ID
 		return t.deactivate()
 	}
-	me, err := CheckReception(t.s, e.Action, e.Meta.Actor, t.at)
+	me, err := t.s.check(e.Action, e.Meta.Actor, t.at, t.comesTo(e.Action))
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,28 @@ func (t *receptionStep) take(old *ReceptionState, e ReceptionEvent) error {
 		t.behalf = me.ID
 	}
 	return receptionHandlers()[e.Action](t)
+}
+
+// comesTo is ReceptionState.comesTo with the data of the command: what is claimed, and a change that asks for more than before,
+// since it is submitted by itself. What is wrong with the data is for the handler to say.
+func (t *receptionStep) comesTo(action ReceptionAction) int64 {
+	switch {
+	case action == ReceptionClaim:
+		c, _ := decodeReception[ClaimExpenses](t)
+		var total int64
+		for _, item := range c.Items {
+			total += item.Amount
+		}
+		return total
+	case action == ReceptionRevise && slices.Contains(ready, t.s.Status):
+		c, _ := decodeReception[PlanReception](t)
+		if total := totalOf(c.Plan.lines()); total > totalOf(t.s.Budget) {
+			return total
+		}
+		return 0
+	default:
+		return t.s.comesTo(action)
+	}
 }
 
 // receptionHandlers maps each action of people to what it does.

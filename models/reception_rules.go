@@ -142,18 +142,32 @@ func (r receptionRule) legal(s *ReceptionState) bool {
 	return slices.Contains(r.in, s.Status) && (r.when == nil || r.when(s))
 }
 
-// permitted returns for whom the actor may take the action: their own id, or else the first person whose deputy they are.
-func (r receptionRule) permitted(s *ReceptionState, actor Actor) (Person, bool) {
+// permitted returns for whom the actor may take the action, which comes to the amount: their own id, or else the first person
+// whose deputy they are as far as that.
+func (r receptionRule) permitted(s *ReceptionState, actor Actor, amount int64) (Person, bool) {
 	barred := r.barred(s)
 	if oneOf(actor.ID, barred...) {
 		return Person{}, false
 	}
-	for _, p := range actor.In(ReceptionProcess) {
+	for _, p := range actor.For(ReceptionProcess, amount) {
 		if slices.ContainsFunc(r.who, func(w receptionWho) bool { return w.is(p, s) }) && !oneOf(p.ID, barred...) {
 			return p, true
 		}
 	}
 	return Person{}, false
+}
+
+// comesTo is the amount that the ceilings of deputies limit, in the reception's currency: what is asked for, or to be paid. What
+// a claim or a change comes to is known when its step is taken (see receptionStep.comesTo); before, it is nothing.
+func (s *ReceptionState) comesTo(action ReceptionAction) int64 {
+	switch {
+	case action == ReceptionSubmit:
+		return totalOf(s.Budget)
+	case (action == ReceptionPay || action == ReceptionReturnClaim) && s.Claim != nil:
+		return s.Claim.Total
+	default:
+		return 0
+	}
 }
 
 // barred lists who may not take the action in whatever guise, in person, as a deputy or by one: the claimant does not
@@ -178,6 +192,11 @@ func (s *ReceptionState) interested() []string {
 // process_closed when the reception is over; conflict when the state does not allow it, naming what is allowed; forbidden
 // naming who may. The validator of the process and its handler both ask here, and so does AllowedActions.
 func CheckReception(s *ReceptionState, action ReceptionAction, actor Actor, at time.Time) (Person, error) {
+	return s.check(action, actor, at, s.comesTo(action))
+}
+
+// check is CheckReception for a command that comes to the amount.
+func (s *ReceptionState) check(action ReceptionAction, actor Actor, at time.Time, amount int64) (Person, error) {
 	i := slices.IndexFunc(receptionRules, func(r receptionRule) bool { return r.action == action })
 	if i < 0 {
 		return Person{}, errs.New(errs.NotFound, "reception.unknown_action", "action", string(action))
@@ -189,7 +208,7 @@ func CheckReception(s *ReceptionState, action ReceptionAction, actor Actor, at t
 	if !r.legal(s) {
 		return Person{}, errs.New(errs.Conflict, "reception.state", "action", string(action), "state", string(s.Status), "allowed", s.legalActions())
 	}
-	p, ok := r.permitted(s, actor)
+	p, ok := r.permitted(s, actor, amount)
 	if !ok {
 		who := make([]string, len(r.who))
 		for i, w := range r.who {
@@ -210,7 +229,7 @@ func (s *ReceptionState) AllowedActions(actor Actor, at time.Time) []ReceptionAc
 		if !r.legal(s) {
 			continue
 		}
-		if _, ok := r.permitted(s, actor); ok {
+		if _, ok := r.permitted(s, actor, s.comesTo(r.action)); ok {
 			allowed = append(allowed, r.action)
 		}
 	}

@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +148,96 @@ func TestNobody_pays_their_own_claim_or_what_they_approved(t *testing.T) {
 			}
 		}
 	}
+}
+
+// upTo is a member who stands in for others, as far as the ceilings of the rules go.
+func upTo(o *models.Org, who, whom string, ceilings ...models.Ceiling) models.Actor {
+	a := member(o, who, whom)
+	a.ActsFor[0].Ceilings = ceilings
+	return a
+}
+
+func TestDeputy_goes_no_further_than_the_ceiling_of_their_rule(t *testing.T) {
+	t.Parallel()
+	o := agency()
+	draft := &models.ReceptionState{Status: models.ReceptionDraft, RequesterID: "amy", Budget: []models.BudgetLine{{Item: models.CostMeals, Amount: 60_000}, {Item: models.CostOther, Amount: 40_000}}}
+	claimed := &models.ReceptionState{
+		Status: models.ReceptionSettling, RequesterID: "amy",
+		Claim: &models.ExpenseClaim{By: "amy", State: models.ClaimInCheck, Total: 100_000},
+	}
+	for name, tc := range map[string]struct {
+		ceilings []models.Ceiling
+		ok       bool
+	}{
+		"none":                               {nil, true},
+		"just_enough":                        {[]models.Ceiling{{MaxAmount: 100_000}}, true},
+		"too_little":                         {[]models.Ceiling{{MaxAmount: 99_999}}, false},
+		"of_another_process":                 {[]models.Ceiling{{MaxAmount: 100_000, Processes: []string{"complaint"}}, {MaxAmount: 1, Processes: []string{"reception"}}}, false},
+		"of_two_rules_the_wider_one":         {[]models.Ceiling{{MaxAmount: 1}, {MaxAmount: 100_000, Processes: []string{"complaint", "reception"}}}, true},
+		"beside_a_rule_that_has_none":        {[]models.Ceiling{{MaxAmount: 1}, {Processes: []string{"reception"}}}, true},
+		"beside_one_that_has_none_for_other": {[]models.Ceiling{{MaxAmount: 1}, {Processes: []string{"complaint"}}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range []struct {
+				s      *models.ReceptionState
+				action models.ReceptionAction
+				who    models.Actor
+			}{
+				{draft, models.ReceptionSubmit, upTo(o, "sam", "amy", tc.ceilings...)},
+				{claimed, models.ReceptionPay, upTo(o, "sam", "fin", tc.ceilings...)},
+				{claimed, models.ReceptionReturnClaim, upTo(o, "sam", "fin", tc.ceilings...)},
+			} {
+				p, err := models.CheckReception(c.s, c.action, c.who, monday)
+				require.Equal(t, tc.ok, slices.Contains(c.s.AllowedActions(c.who, monday), c.action), string(c.action))
+				if tc.ok {
+					require.NoError(t, err, string(c.action))
+					require.Equal(t, c.who.ActsFor[0].ID, p.ID)
+				} else {
+					require.Equal(t, errs.Forbidden, errs.CodeOf(err), string(c.action))
+				}
+			}
+			_, err := models.CheckReception(draft, models.ReceptionRevise, upTo(o, "sam", "amy", tc.ceilings...), monday)
+			require.NoError(t, err, "what has no amount has no ceiling")
+		})
+	}
+	both := upTo(o, "sam", "fin", models.Ceiling{MaxAmount: 1})
+	both.ActsFor = append(both.ActsFor, member(o, "fay").Person)
+	p, err := models.CheckReception(claimed, models.ReceptionPay, both, monday)
+	require.NoError(t, err)
+	require.Equal(t, "fay", p.ID, "in whose place they may go so far")
+	own := member(o, "fin")
+	own.ActsFor = both.ActsFor[:1]
+	_, err = models.CheckReception(claimed, models.ReceptionPay, own, monday)
+	require.NoError(t, err, "in person there is no ceiling")
+}
+
+func TestDeputy_claims_and_changes_no_more_than_the_ceiling_of_their_rule(t *testing.T) {
+	t.Parallel()
+	v := visited(t, nil)
+	deputy := upTo(v.r.Org, "sam", "hal", models.Ceiling{MaxAmount: 100_000})
+	claim := func(amounts ...int64) error {
+		var c models.ClaimExpenses
+		for i, amount := range amounts {
+			c.Items = append(c.Items, expense(models.CostMeals, amount, "A"+strconv.Itoa(i)))
+		}
+		_, err := v.attempt(monday.Add(5*daylong), deputy, models.ReceptionClaim, c)
+		return err
+	}
+	require.Equal(t, errs.Forbidden, errs.CodeOf(claim(60_000, 40_001)))
+	require.Nil(t, v.state.Claim)
+	require.NoError(t, claim(60_000, 40_000))
+	require.Equal(t, []string{"hal", "sam"}, []string{v.state.Claim.By, v.state.Claim.Deputy})
+
+	v = approved(t, nil) // with 3,000.00
+	deputy = upTo(v.r.Org, "sam", "amy", models.Ceiling{MaxAmount: 310_000})
+	change := func(amount int64) error {
+		_, err := v.attempt(monday.Add(3*time.Hour), deputy, models.ReceptionRevise, planOf(func(p *models.ReceptionPlan) { p.Budget[0].Amount = amount }))
+		return err
+	}
+	require.Equal(t, errs.Forbidden, errs.CodeOf(change(500_000)), "a change that asks for more is a submission")
+	deputy.ActsFor[0].Ceilings[0].MaxAmount = 1000
+	require.NoError(t, change(1), "one that asks for less is not")
 }
 
 func TestCheckReception_says_what_was_missing(t *testing.T) {

@@ -191,15 +191,17 @@ func (s *Store) ListTokens(ctx context.Context, p models.Page) ([]models.Token, 
 }
 
 // authenticate is one statement, since it runs before every request: the token, its user, the teams that they
-// supervise, and the active users for whom they are a deputy at this instant, with theirs.
+// supervise, and the active users for whom they are a deputy at this instant, with theirs and with the ceilings of the rules.
 const authenticate = `
 SELECT u.id, u.username, u.display_name, u.email, u.locale, u.time_zone, u.roles, u.team_id, u.manager_id, u.active, u.version,
 	u.created_at, u.updated_at, t.id AS token_id, t.expires_at,
 	(SELECT json_agg(s.id ORDER BY s.id) FROM teams s WHERE s.supervisor_id = u.id) AS supervises,
-	(SELECT json_agg(json_build_object('id', p.id, 'team_id', p.team_id, 'roles', p.roles, 'processes', r.processes, 'supervises',
+	(SELECT json_agg(json_build_object('id', p.id, 'team_id', p.team_id, 'roles', p.roles, 'processes', r.processes, 'ceilings', r.ceilings, 'supervises',
 			(SELECT json_agg(s.id ORDER BY s.id) FROM teams s WHERE s.supervisor_id = p.id)) ORDER BY p.id)
 		FROM users p JOIN (
-			SELECT d.user_id, CASE WHEN bool_and(d.processes <> '[]') THEN jsonb_path_query_array(jsonb_agg(d.processes ORDER BY d.id), '$[*][*]') END AS processes
+			SELECT d.user_id, CASE WHEN bool_and(d.processes <> '[]') THEN jsonb_path_query_array(jsonb_agg(d.processes ORDER BY d.id), '$[*][*]') END AS processes,
+				CASE WHEN bool_or(d.max_amount IS NOT NULL)
+					THEN jsonb_agg(jsonb_build_object('processes', d.processes, 'max_amount', coalesce(d.max_amount, 0)) ORDER BY d.id) END AS ceilings
 			FROM deputies d WHERE d.deputy_id = u.id AND d.valid_from <= @now AND d.valid_until > @now GROUP BY d.user_id) r ON r.user_id = p.id
 		WHERE p.active) AS acts_for
 FROM tokens t JOIN users u ON u.id = t.user_id
@@ -216,7 +218,7 @@ type caller struct {
 
 // Authenticate finds who holds the token: unauthenticated when it is unknown, expired or revoked, or its user inactive.
 // The answer may be one second old, except for what this process itself has changed. A deputy acts for those whose rule
-// is in force now, in the processes that it names, never for those for whom these are deputies in turn.
+// is in force now, in the processes that it names and up to its amount, never for those for whom these are deputies in turn.
 func (s *Store) Authenticate(ctx context.Context, token string) (models.Principal, error) {
 	hash, ok := auth.HashSecret(token)
 	if !ok {

@@ -273,6 +273,44 @@ func TestPassword_change_ends_sessions_but_not_service_tokens(t *testing.T) {
 	login(t, s, "agent1", "changed") // which also ended the lock-out
 }
 
+func TestActor_knows_how_far_they_may_go_as_a_deputy(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	s, u := withUser(t, c)
+	token := login(t, s, "agent1", "demo")
+	rule := func(p models.User, until time.Duration, most *int64, processes ...string) {
+		_, err := s.CreateDeputy(t.Context(), models.Deputy{
+			ID: id.New(id.Deputy), UserID: p.ID, DeputyID: u.ID, Processes: processes, MaxAmount: most,
+			From: c.at.Add(-2 * time.Hour), Until: c.at.Add(until), CreatedBy: p.ID,
+		}, nil)
+		require.NoError(t, err)
+	}
+	one, two, three := addUser(t, s, "one"), addUser(t, s, "two"), addUser(t, s, "three")
+	rule(one, time.Hour, ptr(int64(100_000)))
+	rule(two, time.Hour, ptr(int64(5)), "reception")
+	rule(two, time.Hour, nil, "complaint")
+	rule(two, -time.Hour, ptr(int64(100_000)), "reception")
+	rule(three, time.Hour, nil)
+
+	p, err := s.Authenticate(t.Context(), token)
+	require.NoError(t, err)
+	require.Equal(t, []models.Ceiling{{Processes: []string{}, MaxAmount: 100_000}}, p.Actor.ActsFor[0].Ceilings)
+	require.Equal(t, []models.Ceiling{{Processes: []string{"reception"}, MaxAmount: 5}, {Processes: []string{"complaint"}}}, p.Actor.ActsFor[1].Ceilings)
+	require.Nil(t, p.Actor.ActsFor[2].Ceilings)
+	require.Len(t, p.Actor.In(models.ReceptionProcess), 4)
+	for amount, want := range map[int64][]string{
+		5:       {u.ID, one.ID, two.ID, three.ID},
+		6:       {u.ID, one.ID, three.ID},
+		100_001: {u.ID, three.ID},
+	} {
+		var ids []string
+		for _, person := range p.Actor.For(models.ReceptionProcess, amount) {
+			ids = append(ids, person.ID)
+		}
+		require.Equal(t, want, ids, amount)
+	}
+}
+
 func TestActor_knows_teams_and_those_for_whom_they_are_a_deputy_now(t *testing.T) {
 	t.Parallel()
 	c := newClock()
