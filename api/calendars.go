@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -186,7 +187,8 @@ func (h *calendars) put(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	if !matches(c.GetHeader("If-Match"), int64(newest.Version)) {
+	wanted := strings.TrimSpace(c.GetHeader("If-Match"))
+	if !matches(wanted, int64(newest.Version)) {
 		fail(c, errs.New(errs.PreconditionFailed, "precondition_failed"))
 		return
 	}
@@ -194,9 +196,11 @@ func (h *calendars) put(c *gin.Context) {
 		h.answer(c, http.StatusOK, newest, nil)
 		return
 	}
-	v, err := h.store.PublishCalendar(ctx, models.CalendarVersion{
-		ID: doc.ID, Body: body, PublishedBy: caller(c).User.ID, PublishedAt: h.now().UTC(),
-	})
+	v := models.CalendarVersion{ID: doc.ID, Body: body, PublishedBy: caller(c).User.ID, PublishedAt: h.now().UTC()}
+	if wanted != "" && wanted != "*" { // who reads the same version and is later must not replace the one that came between
+		v.Version = newest.Version + 1
+	}
+	v, err = h.store.PublishCalendar(ctx, v)
 	h.answer(c, http.StatusCreated, v, err)
 }
 

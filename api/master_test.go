@@ -3,10 +3,15 @@ package api_test
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mcrflow/mcrflow/api"
@@ -371,6 +376,19 @@ func TestPolicies(t *testing.T) {
 	})
 }
 
+// sameReaders lets both of two readers of a calendar see it before either goes on.
+type sameReaders struct {
+	*world
+	sync sync.WaitGroup
+}
+
+func (s *sameReaders) LatestCalendar(ctx context.Context, key string) (models.CalendarVersion, error) {
+	v, err := s.world.LatestCalendar(ctx, key)
+	s.sync.Done()
+	s.sync.Wait()
+	return v, err
+}
+
 func TestCalendars(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -395,6 +413,34 @@ func TestCalendars(t *testing.T) {
 		require.InDelta(t, 2, v["version"], 0)
 		require.Len(t, object(t, w.do("agent", "GET", "/api/v1/calendars/cn/versions", ""), 200)["items"], 2)
 		require.Equal(t, "2026-12-31", object(t, w.do("agent", "GET", "/api/v1/calendars/cn/versions/1", ""), 200)["covered_until"])
+	})
+	t.Run("of_two_who_read_the_same_one_comes_too_late", func(t *testing.T) {
+		for header, want := range map[string][]int{`"2"`: {201, 412}, "*": {201, 201}, "": {201, 201}} {
+			readers := &sameReaders{world: w}
+			readers.sync.Add(2)
+			deps := w.deps
+			deps.Metrics, deps.Policies = prometheus.NewRegistry(), readers
+			handler, err := api.New(deps)
+			require.NoError(t, err)
+			w.calendars = w.calendars[:3] // two of cn
+			codes := make([]int, 2)
+			var g sync.WaitGroup
+			for i := range codes {
+				g.Go(func() {
+					body := strings.Replace(text, "2026-12-31", fmt.Sprintf("2026-12-0%d", i+1), 1)
+					req := httptest.NewRequest(http.MethodPut, "/api/v1/calendars/cn", strings.NewReader(body))
+					req.Header.Set("Authorization", "Bearer boss")
+					req.Header.Set("Content-Type", "application/yaml")
+					req.Header.Set("If-Match", header)
+					rec := httptest.NewRecorder()
+					handler.ServeHTTP(rec, req)
+					codes[i] = rec.Code
+				})
+			}
+			g.Wait()
+			slices.Sort(codes)
+			require.Equal(t, want, codes, header)
+		}
 	})
 	t.Run("faults", func(t *testing.T) {
 		p := problem(t, w.do("boss", "PUT", "/api/v1/calendars/mine", text, "Content-Type", "application/yaml"), 422, "invalid")

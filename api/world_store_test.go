@@ -333,7 +333,12 @@ func (w *world) CalendarVersions(_ context.Context, key string, _ models.Page) (
 }
 
 func (w *world) PublishCalendar(ctx context.Context, v models.CalendarVersion) (models.CalendarVersion, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	all, _, err := w.CalendarVersions(ctx, v.ID, models.Page{})
+	if v.Version != 0 && v.Version != len(all)+1 {
+		return models.CalendarVersion{}, stale()
+	}
 	v.Version = len(all) + 1
 	w.calendars = append(w.calendars, v)
 	return v, err
