@@ -194,7 +194,7 @@ func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 		&campaigns{engine: d.Engine, store: d.Campaigns, rules: rules, now: now},
 		&surveys{store: d.Surveys, campaigns: d.Campaigns, rules: rules},
 		&invitations{answering: newAnswering(d, rules, now), store: d.Surveys, clients: d.Clients, inbox: d.Cases, now: now},
-		&tasks{cases: work},
+		&tasks{cases: work, org: d.Organisation},
 		&knowledge{store: d.Cases},
 	}
 }

@@ -1,12 +1,15 @@
 package api_test
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mcrflow/mcrflow/api"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -148,6 +151,29 @@ func TestLeadsArePromotedActedOnAndClosed(t *testing.T) {
 	b.record(eve, firm+"/leads", `{"kind":"opportunity","title":"x"}`)
 	b.refused(eve, path+"/act", `{"note":"x"}`, http.StatusConflict, "conflict")
 	require.Equal(t, []string{"kind:oneof", "title:required"}, b.faults(eve, firm+"/leads", `{"kind":"dream"}`))
+}
+
+// TestAssessIsOfferedToDoers: who holds a post for the client only to monitor is not offered what they would be refused, neither on
+// the client's pages nor with a task.
+func TestAssessIsOfferedToDoers(t *testing.T) {
+	t.Parallel()
+	inbox := &scriptedCases{tasks: map[string]models.TaskRow{}}
+	b := newRelationshipBench(t, func(d *api.Deps) { d.Cases = inbox })
+	b.classified("A")
+	state := b.store.states[acme]
+	for user, doer := range map[string]bool{amy: true, ben: false} {
+		require.Contains(t, slices.Collect(maps.Values(state.Team)), user, "who has a post")
+		inbox.tasks[taskA] = models.TaskRow{
+			Task:    models.Task{ID: taskA, Kind: models.TaskAssessClient, UserID: user, CreatedAt: noon, State: models.TaskOpen},
+			Process: models.RelationshipProcess, SubjectID: acme, Subject: "Acme", Relationship: &state,
+		}
+		for _, view := range []map[string]any{b.get(user, firm+"/relationship"), b.get(user, firm+"/overview")} {
+			require.Equal(t, doer, slices.Contains(view["allowed_actions"].([]any), any("assess")), user)
+		}
+		task := b.get(user, "/tasks")["items"].([]any)[0].(map[string]any)
+		require.Equal(t, doer, slices.Contains(task["actions"].([]any), any("assess")), user)
+	}
+	b.refused(ben, firm+"/assessments", `{"levels":{"key":{"level":3,"evidence":"x"}}}`, http.StatusForbidden, "forbidden")
 }
 
 func TestAssessmentsOpenImprovements(t *testing.T) {

@@ -158,7 +158,7 @@ func (h *relationships) surveyed(c *gin.Context) (overviewView, error) {
 // bond adds what the state of the relationship says.
 func (h *relationships) bond(c *gin.Context, v *overviewView, o models.ClientOverview) error {
 	ctx, s := c.Request.Context(), *o.Relationship
-	rules, err := h.rules.ForRelationship(ctx)
+	rules, err := h.ruled(ctx)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (h *relationships) bond(c *gin.Context, v *overviewView, o models.ClientOve
 		NextObligations: obligationViews(s, h.now()),
 	}
 	v.Plans = each(o.Plans, func(r models.PlanRow) clientPlanView { return h.planView(c, r, s) })
-	v.AllowedActions = models.AllowedRelationship(&s, caller(c).Actor)
+	v.AllowedActions = models.AllowedRelationship(&s, caller(c).Actor, rules)
 	return nil
 }
 

@@ -123,15 +123,11 @@ func (h *relationships) readPlan(c *gin.Context, clientID string, had []models.A
 	if err := h.known(ctx, &f, clientID, draft.Chain); err != nil {
 		return draft, err
 	}
-	rules, err := h.rules.ForRelationship(ctx)
+	rules, err := h.ruled(ctx)
 	if err != nil {
 		return draft, err
 	}
-	org, err := h.org.Org(ctx)
-	if err != nil {
-		return draft, err
-	}
-	f.join(draft.Faults(org, rules.Calendar.Location(), had))
+	f.join(draft.Faults(rules.Org, rules.Calendar.Location(), had))
 	req.days(&f)
 	return draft, f.err()
 }

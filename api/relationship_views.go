@@ -152,7 +152,7 @@ func (h *relationships) full(c *gin.Context, s models.RelationshipState) (relati
 	if err != nil {
 		return relationshipView{}, err
 	}
-	rules, err := h.rules.ForRelationship(ctx)
+	rules, err := h.ruled(ctx)
 	if err != nil {
 		return relationshipView{}, err
 	}
@@ -167,7 +167,7 @@ func (h *relationships) full(c *gin.Context, s models.RelationshipState) (relati
 		Improvements: each(open.Improvements, toImprovementView), Cadence: h.cadence(s, rules), Commitments: each(open.Commitments, toCommitmentView),
 		Opinions: each(open.Opinions, toOpinionView), Leads: each(open.Leads, toLeadView), Rotation: rotationView{Time(s.ManagerSince), timePtr(s.Rotation.DueAt)},
 		Health: fit, NextObligations: obligationViews(s, h.now()), Version: s.Seq, CreatedAt: Time(s.CreatedAt), UpdatedAt: Time(s.UpdatedAt),
-		AllowedActions: models.AllowedRelationship(&s, caller(c).Actor),
+		AllowedActions: models.AllowedRelationship(&s, caller(c).Actor, rules),
 	}
 	if v.Criteria == nil {
 		v.Criteria = classification.Criteria{}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -110,6 +111,15 @@ func (h *relationships) visible(c *gin.Context, clientID string) (models.Relatio
 		return s, err
 	}
 	return h.store.Relationship(ctx, actor, clientID)
+}
+
+// ruled are the rules in force now, with the organisation.
+func (h *relationships) ruled(ctx context.Context) (models.RelationshipRules, error) {
+	rules, err := h.rules.ForRelationship(ctx)
+	if err == nil {
+		rules.Org, err = h.org.Org(ctx)
+	}
+	return rules, err
 }
 
 // relationshipCommand is one action of people on the relationship with a client: where it is posted, its name, and how its body

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -71,7 +72,10 @@ func settling[A ~string](names []string, allowed, settle []A) []string {
 }
 
 // tasks serves the inbox over all processes.
-type tasks struct{ cases *cases }
+type tasks struct {
+	cases *cases
+	org   Organisation
+}
 
 func (h *tasks) routes(r gin.IRouter) {
 	r.GET("/tasks", h.list)
@@ -97,13 +101,24 @@ type taskView struct {
 	Why        map[string]string `json:"why"`
 }
 
-// view shows a task to the caller, in their language and with what they may do about it now.
-func (h *tasks) view(c *gin.Context, t models.TaskRow) taskView {
+// who are the rules that say who does what for clients, where one of the tasks is about a relationship.
+func (h *tasks) who(ctx context.Context, rows []models.TaskRow) (rules models.RelationshipRules, err error) {
+	if !slices.ContainsFunc(rows, func(t models.TaskRow) bool { return t.Relationship != nil }) {
+		return rules, nil
+	}
+	if rules.Matrix, err = h.cases.rules.LatestResponsibility(ctx); err == nil {
+		rules.Org, err = h.org.Org(ctx)
+	}
+	return rules, err
+}
+
+// view shows a task to the caller, in their language and with what they may do about it now by the rules.
+func (h *tasks) view(c *gin.Context, t models.TaskRow, rules models.RelationshipRules) taskView {
 	v := taskView{
 		ID: t.ID, Kind: t.Kind, Process: t.Process, SubjectID: t.SubjectID, State: t.State,
 		UserID: filled(t.UserID), TeamID: filled(t.TeamID), ClaimedBy: filled(or(t.UserID, t.DoneBy)),
 		CreatedAt: Time(t.CreatedAt), DueAt: timePtr(t.DueAt), DoneBy: filled(t.DoneBy), DoneAt: timePtr(t.DoneAt),
-		Actions: h.actions(c, t), Why: filledMap(t.Why), Title: title(c, t),
+		Actions: h.actions(c, t, rules), Why: filledMap(t.Why), Title: title(c, t),
 	}
 	if t.Approval != nil {
 		v.ApprovalID = &t.Approval.ID
@@ -125,7 +140,7 @@ func title(c *gin.Context, t models.TaskRow) string {
 
 // actions lists what the caller may do now that settles the task, or helps to. A copy for reading is never settled: what
 // may be done to its approval may be done as long as that lasts.
-func (h *tasks) actions(c *gin.Context, t models.TaskRow) []string {
+func (h *tasks) actions(c *gin.Context, t models.TaskRow, rules models.RelationshipRules) []string {
 	names := []string{}
 	switch {
 	case t.Approval != nil && (t.State == models.TaskOpen || t.State == models.TaskCopy):
@@ -137,7 +152,7 @@ func (h *tasks) actions(c *gin.Context, t models.TaskRow) []string {
 	case t.Reception != nil && t.State == models.TaskOpen:
 		names = settling(names, t.Reception.AllowedActions(caller(c).Actor, h.cases.now()), receptionTaskActions[t.Kind])
 	case t.Relationship != nil && t.State == models.TaskOpen:
-		names = settling(names, models.AllowedRelationship(t.Relationship, caller(c).Actor), relationshipTaskActions[t.Kind])
+		names = settling(names, models.AllowedRelationship(t.Relationship, caller(c).Actor, rules), relationshipTaskActions[t.Kind])
 	case t.Kind == models.TaskReviewInspection && t.State == models.TaskOpen:
 		if _, ok := (&models.Inspection{Reviewers: []string{t.UserID}}).Signer(caller(c).Actor); ok {
 			names = append(names, actionSignOff)
@@ -162,11 +177,15 @@ func (h *tasks) list(c *gin.Context) {
 		return
 	}
 	rows, next, err := h.cases.store.Tasks(c.Request.Context(), caller(c).Actor, f, p)
+	var rules models.RelationshipRules
+	if err == nil {
+		rules, err = h.who(c.Request.Context(), rows)
+	}
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	list(c, rows, next, func(t models.TaskRow) taskView { return h.view(c, t) })
+	list(c, rows, next, func(t models.TaskRow) taskView { return h.view(c, t, rules) })
 }
 
 // claim takes a hand-over that was offered to the caller's team: it accepts the case. 404 not the caller's to see; 409
@@ -181,7 +200,7 @@ func (h *tasks) claim(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	answer(c, http.StatusOK, h.view(c, task))
+	answer(c, http.StatusOK, h.view(c, task, models.RelationshipRules{})) // it is a case's
 }
 
 func (h *tasks) claimed(c *gin.Context) (models.TaskRow, error) {

@@ -184,6 +184,7 @@ func TestClaimRefusesWhatIsNotOpenToATeam(t *testing.T) {
 func TestTaskOfARelationshipOffersWhatSettlesIt(t *testing.T) {
 	t.Parallel()
 	b := newCaseBench(t)
+	object(t, b.do("boss", "POST", "/api/v1/policies/responsibility/versions", shippedPolicyOf(t, "responsibility"), "Content-Type", "application/yaml"), http.StatusCreated)
 	s := &models.RelationshipState{
 		ID: acme, Stage: models.StageActive, Class: "A", AccountManagerID: ann,
 		Plans:        []models.PlanState{{ID: "plan_1", Status: models.PlanApproved, OwnerID: ann, Activities: []models.ActivityState{{ID: "step_1", OwnerID: ann}}}},

@@ -42,7 +42,7 @@ func (t *relationshipStep) activityOf(data json.RawMessage, action RelationshipA
 	}
 	if a.Outcome != "" {
 		return nil, nil, c, errs.New(errs.Conflict, "relationship.wrong_state", "state", string(a.Outcome), "action", string(action),
-			"allowed", words(AllowedRelationship(t.s, t.can)))
+			"allowed", words(AllowedRelationship(t.s, t.can, t.rules)))
 	}
 	return p, a, c, nil
 }

@@ -259,7 +259,12 @@ func (t *relationshipStep) assignTeam() {
 
 // who assigns an item of the responsibility matrix.
 func (t *relationshipStep) who(item string) (responsibility.Assignment, error) {
-	return t.rules.Matrix.Assign(item, t.s.Posts, t.rules.Org.ForClient(t.s.AccountManagerID))
+	return t.rules.who(t.s, item)
+}
+
+// who is who has which part in the item for the client.
+func (r RelationshipRules) who(s *RelationshipState, item string) (responsibility.Assignment, error) {
+	return r.Matrix.Assign(item, s.Posts, r.Org.ForClient(s.AccountManagerID))
 }
 
 // class are the rules of cadence for the client's class.

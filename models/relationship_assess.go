@@ -34,9 +34,11 @@ func (t *relationshipStep) assess(data json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if err := t.mustDo(parts); err != nil {
+	me, err := t.rules.assessor(t.s, t.can)
+	if err != nil {
 		return err
 	}
+	t.actFor(me)
 	if err := checkAssessed(c); err != nil {
 		return err
 	}
@@ -71,21 +73,25 @@ func (t *relationshipStep) assess(data json.RawMessage) error {
 	})
 }
 
-// mustDo lets the actor act in the right of a doer of the item. A monitor is told that they are none.
-func (t *relationshipStep) mustDo(parts responsibility.Assignment) error {
-	persons := t.can.In(RelationshipProcess)
+// assessor is the person in whose right the actor may assess the relations with the client: a doer of the assessment by the matrix.
+// A monitor is told that they are none.
+func (r RelationshipRules) assessor(s *RelationshipState, actor Actor) (Person, error) {
+	parts, err := r.who(s, responsibility.Assessment)
+	if err != nil {
+		return Person{}, err
+	}
+	persons := actor.In(RelationshipProcess)
 	among := func(users []string) int {
 		return slices.IndexFunc(persons, func(p Person) bool { return slices.Contains(users, p.ID) })
 	}
 	if i := among(parts.Doers()); i >= 0 {
-		t.actFor(persons[i])
-		return nil
+		return persons[i], nil
 	}
 	if among(parts.AllMonitors()) >= 0 {
-		return errs.New(errs.Forbidden, "relationship.monitor_is_not_doer", "item", parts.Item)
+		return Person{}, errs.New(errs.Forbidden, "relationship.monitor_is_not_doer", "item", parts.Item)
 	}
-	r, _ := ruleOf(RelationshipAssess)
-	return r.forbidden()
+	rule, _ := ruleOf(RelationshipAssess)
+	return Person{}, rule.forbidden()
 }
 
 // checkAssessed reports everything that is wrong with an assessment.

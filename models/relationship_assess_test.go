@@ -1,6 +1,8 @@
 package models_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,6 +61,26 @@ func TestAssess_refuses(t *testing.T) {
 		b := newBond(t, relationshipRules(t, marketDepartment()))
 		require.Equal(t, "relationship.wrong_state", b.refused(days(1), "amy", models.RelationshipAssess, levels(4, 4, 3)).Key)
 	})
+}
+
+func TestAssess_is_offered_to_those_who_may(t *testing.T) {
+	t.Parallel()
+	b := activeBond(t, "A")
+	b.do(days(1), "mia", models.RelationshipTeam, models.AssignPosts{Posts: map[string]string{"product_manager": "pam"}})
+	state := b.state
+	holders := 0
+	for user := range b.r.Org.Users {
+		for _, actor := range []models.Actor{b.who(user), b.who(user, "amy"), b.who(user, "sam")} {
+			b.state = state
+			offered := slices.Contains(models.AllowedRelationship(&state, actor, b.r), models.RelationshipAssess)
+			if actor.ActsFor == nil && slices.Contains(slices.Collect(maps.Values(state.Team)), user) && !offered {
+				holders++
+			}
+			_, err := b.attempt(daysOn(2), actor, models.RelationshipAssess, levels(4, 4, 3))
+			require.Equal(t, err == nil, offered, "%s for %v: %v", user, actor.ActsFor, err)
+		}
+	}
+	require.Positive(t, holders, "who has a post and does no assessment, is not offered any")
 }
 
 func TestAssess_by_an_assistant_or_a_deputy_of_the_primary(t *testing.T) {

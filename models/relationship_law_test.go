@@ -39,7 +39,7 @@ func TestRelationship_every_history_of_classes_and_plans_keeps_its_laws(t *testi
 				step, err = b.take(at, models.RelationshipDecidedBy(data.(models.ApprovalDecided)))
 			} else {
 				user := rapid.SampledFrom([]string{"amy", "amy", "amy", "ben", "mia", "sam", "otto"}).Draw(t, "user")
-				allowed := models.AllowedRelationship(&was, b.who(user))
+				allowed := models.AllowedRelationship(&was, b.who(user), b.r)
 				step, err = b.attempt(at, b.who(user), action, data)
 				if err == nil {
 					require.Contains(t, allowed, action)
@@ -151,7 +151,7 @@ func anyAction(t *rapid.T, b *bond) models.RelationshipAction {
 		models.RelationshipPlanDrop, models.RelationshipPlanClose,
 	}
 	if rapid.IntRange(0, 4).Draw(t, "possible") > 0 {
-		allowed := models.AllowedRelationship(&b.state, b.who("amy"))
+		allowed := models.AllowedRelationship(&b.state, b.who("amy"), b.r)
 		all = slices.DeleteFunc(all, func(a models.RelationshipAction) bool { return !slices.Contains(allowed, a) })
 	}
 	return rapid.SampledFrom(all).Draw(t, "action")

@@ -53,7 +53,7 @@ func (t *relationshipStep) planMust(p *PlanState, action RelationshipAction) err
 		return nil
 	}
 	return errs.New(errs.Conflict, "relationship.wrong_state", "state", string(p.Status), "action", string(action),
-		"allowed", words(AllowedRelationship(t.s, t.can)))
+		"allowed", words(AllowedRelationship(t.s, t.can, t.rules)))
 }
 
 // draftPlan drafts a plan (M-30). It counts from its approval on. Errors: invalid with every fault; conflict when it overlaps

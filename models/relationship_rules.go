@@ -127,7 +127,7 @@ var relationshipRules = []relationshipRule{
 	{RelationshipPlanDone, classified, someActivityOpen, owning},
 	{RelationshipPlanDrop, classified, someActivityOpen, owning},
 	{RelationshipPlanClose, classified, planIn(PlanApproved), keeper},
-	{RelationshipAssess, classified, nil, []relationshipWho{whoAccountManager, whoClientTeam}}, // never a monitor: the step judges by the matrix
+	{RelationshipAssess, classified, nil, []relationshipWho{whoAccountManager, whoClientTeam}}, // of them, only doers (RelationshipRules.assessor)
 	{RelationshipImprove, classified, someImprovement, keepers},
 	{RelationshipImproved, classified, someImprovement, owning},
 	{RelationshipImproveStop, classified, someImprovement, keeper},
@@ -208,8 +208,19 @@ func (r relationshipRule) forbidden() error {
 	return errs.New(errs.Forbidden, "relationship.not_yours", "action", string(r.action), "who", words(r.who))
 }
 
-// AllowedRelationship lists the actions that the actor may take now.
-func AllowedRelationship(s *RelationshipState, actor Actor) []RelationshipAction {
+// AllowedRelationship lists the actions that the actor may take now. Of the rules it asks for Matrix and Org, which say who does what.
+func AllowedRelationship(s *RelationshipState, actor Actor, rules RelationshipRules) []RelationshipAction {
+	return slices.DeleteFunc(permittedRelationship(s, actor), func(a RelationshipAction) bool {
+		if a != RelationshipAssess {
+			return false
+		}
+		_, err := rules.assessor(s, actor)
+		return err != nil
+	})
+}
+
+// permittedRelationship lists what the table alone permits the actor now.
+func permittedRelationship(s *RelationshipState, actor Actor) []RelationshipAction {
 	allowed := []RelationshipAction{}
 	for _, r := range relationshipRules {
 		if _, ok := r.permitted(s, actor); ok && r.legal(s) {
@@ -234,7 +245,7 @@ func CheckRelationship(s *RelationshipState, action RelationshipAction, actor Ac
 	}
 	if !r.legal(s) {
 		return Person{}, errs.New(errs.Conflict, "relationship.wrong_state", "state", string(s.Stage), "action", string(action),
-			"allowed", words(AllowedRelationship(s, actor)))
+			"allowed", words(permittedRelationship(s, actor)))
 	}
 	return me, nil
 }
