@@ -114,6 +114,7 @@ type Merge struct {
 	Promises []sla.Promise `json:"promises"` // before the merge
 	Waiting  *Waiting      `json:"waiting,omitempty"`
 	Confirm  *time.Time    `json:"confirm_by,omitempty"`
+	Readers  []string      `json:"readers,omitempty"` // who held the survivor then, and their teams: what happened here is theirs to know
 }
 
 // Inherited is a promise that a surviving case took over from a merged one, with its own one set aside.

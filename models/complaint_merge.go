@@ -130,7 +130,7 @@ func merge(loser, survivor *step) error {
 	if err != nil {
 		return err
 	}
-	l.Merge = &Merge{Into: s.ID, At: loser.at, Status: l.Status, Promises: slices.Clone(l.Promises), Waiting: l.Waiting, Confirm: l.ConfirmBy}
+	l.Merge = &Merge{Into: s.ID, At: loser.at, Status: l.Status, Promises: slices.Clone(l.Promises), Waiting: l.Waiting, Confirm: l.ConfirmBy, Readers: s.holders()}
 	l.Links = append(l.Links, CaseLink{CaseID: s.ID, Kind: LinkDuplicate, At: loser.at})
 	s.Links = append(s.Links, CaseLink{CaseID: l.ID, Kind: LinkDuplicate, At: survivor.at})
 	loser.event("merged", map[string]any{"into": s.ID, "number": s.Number})
@@ -149,6 +149,13 @@ func merge(loser, survivor *step) error {
 	s.ClientMail = s.ClientMail || l.ClientMail
 	loser.notify("case_merged", []string{l.AccountableID, l.AssigneeID}, "into", s.Number)
 	return loser.cancelPromises()
+}
+
+// holders lists who holds the case, and their teams, each once.
+func (s *CaseState) holders() []string {
+	ids := []string{s.AccountableID, s.AssigneeID, s.AccountableTeamID, s.TeamID}
+	slices.Sort(ids)
+	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
 }
 
 // inheritPromise takes over one promise of the merged case when it falls due before the survivor's own, so that nobody's wait grows. One

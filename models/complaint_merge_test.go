@@ -90,6 +90,9 @@ func TestMergeLaws(t *testing.T) {
 
 		require.Equal(rt, models.CaseClosed, younger.state.Status, "the younger case ends")
 		require.Equal(rt, older.state.ID, younger.state.Merge.Into)
+		for _, id := range []string{older.state.AccountableID, older.state.AssigneeID, older.state.AccountableTeamID, older.state.TeamID} {
+			require.Contains(rt, younger.state.Merge.Readers, id, "who has the survivor reads its history")
+		}
 		require.True(rt, older.state.Held(), "the older case lives on")
 		for name, due := range youngDue {
 			mine, had := oldDue[name]

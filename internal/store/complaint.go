@@ -77,8 +77,8 @@ func (q *query) within(sc scope, principal, row string) {
 
 // scopeOf is the one rule of row visibility. With models.PermCaseReadAll everything is seen. Otherwise a person sees the
 // cases in which they have a part: accountable, handler, creator, account manager, receiver of an offer or of
-// accountability, or with an open task; those of their team if they take part in cases; and those of the teams that they
-// supervise. A deputy sees what the person sees.
+// accountability, with an open task, or as who held the case that it was merged into; those of their team if they take part in
+// cases; and those of the teams that they supervise. A deputy sees what the person sees.
 func scopeOf(a models.Actor) scope {
 	var sc scope
 	for _, p := range a.In(models.ComplaintProcess) {
@@ -105,6 +105,9 @@ func principalsOf(s *models.CaseState) []string {
 	}
 	for _, t := range s.Tasks {
 		ids = append(ids, t.UserID, t.TeamID)
+	}
+	if s.Merge != nil {
+		ids = append(ids, s.Merge.Readers...)
 	}
 	slices.Sort(ids)
 	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" || id == models.System })

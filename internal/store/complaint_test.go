@@ -385,6 +385,36 @@ func TestContacts_of_merged_cases_are_taken_over_with_those_they_had_taken_over_
 	require.Empty(t, contacts())
 }
 
+func TestMerged_case_is_seen_by_who_held_the_survivor_until_the_merge_is_undone(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, store.Options{})
+	survivor, loser := d.apply(t, d.record(d.away)), d.apply(t, d.record(d.one))
+	seen := func() bool {
+		_, err := d.Case(t.Context(), actor(d.away), loser.ID)
+		rows, _, listErr := d.Cases(t.Context(), actor(d.boss, d.other.ID), models.CaseFilter{ClientID: d.client.ID}, models.Page{})
+		require.NoError(t, listErr)
+		require.Equal(t, err == nil, len(rows) == 2, "their supervisor likewise")
+		return err == nil
+	}
+	require.False(t, seen())
+	step := shut(next(loser, d.tick(), "merged"))
+	step.Events[0].Data = map[string]any{"into": survivor.ID}
+	step.State.Merge = &models.Merge{Into: survivor.ID, At: d.now, Status: loser.Status, Promises: loser.Promises, Readers: []string{d.away.ID, d.other.ID}}
+	merged := d.apply(t, step)
+	require.True(t, seen())
+	require.Empty(t, d.verify(t))
+	require.NoError(t, d.DB().Exec("INSERT INTO case_access VALUES ('user_x', 'closed', false, ?)", loser.ID).Error)
+	require.Equal(t, []string{"access.surplus"}, rulesOf(d.verify(t)))
+	require.NoError(t, d.DB().Exec("DELETE FROM case_access WHERE principal = 'user_x'").Error)
+
+	back := reopen(next(merged, d.tick(), "unlinked"), d.one)
+	back.Events[0].Data = map[string]any{"case_id": survivor.ID}
+	back.State.Merge = nil
+	d.apply(t, back)
+	require.False(t, seen())
+	require.Empty(t, d.verify(t))
+}
+
 // Every list is a few walks along indexes: no scan of a table, no sort but of the few rows that the walks bring.
 func TestLists_of_cases_approvals_and_tasks_walk_along_indexes(t *testing.T) {
 	t.Parallel()

@@ -377,7 +377,8 @@ const (
 		WHERE c.id IS NULL OR (a.phase, a.breached) <> (c.phase, c.breached) OR (a.principal NOT IN (c.accountable_id, c.assignee_id, c.created_by)
 			AND a.principal NOT IN (coalesce(c.account_manager_id, ''), coalesce(c.team_id, ''), coalesce(c.accountable_team_id, ''),
 				coalesce(c.offer_to_id, ''), coalesce(c.offer_team_id, ''), coalesce(c.transfer_to_id, ''))
-			AND NOT EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.holder = a.principal AND t.approval_id IS NULL))`
+			AND NOT EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.holder = a.principal AND t.approval_id IS NULL)
+			AND NOT coalesce(c.state #> '{merge,readers}' ? a.principal, false))`
 	doubleNotifications = `SELECT n.subject_id AS case_id, coalesce(c.number, '') AS number, 'notifications.unique' AS rule,
 			'1 of ' || n.key AS expected, n.count::text AS found
 		FROM (SELECT key, min(subject_id) AS subject_id, count(*) FROM notifications GROUP BY key HAVING count(*) > 1) n
