@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -22,8 +23,10 @@ type CaseSurvey struct {
 	Off          int64     `json:"off,omitempty"` // the step since which it need not be answered
 }
 
-// CaseSurveyed is the event of what a follow-up tells.
-func CaseSurveyed(f FollowUpFact) CaseEvent { return CaseEvent{Action: ActionSurveyed, Data: raw(f)} }
+// CaseSurveyed is the event of what a follow-up tells; one whose step is taken again, because a worker died behind it, counts once.
+func CaseSurveyed(f FollowUpFact) CaseEvent {
+	return CaseEvent{Meta: Meta{RequestID: fmt.Sprintf("survey:%s:%d", f.InvitationID, f.Seq)}, Action: ActionSurveyed, Data: raw(f)}
+}
 
 // SurveyPlan is whom to ask about the resolution of the case; nil when nobody is to be asked. It is derived from what is
 // stored, so that it is planned once. A case that a bad answer has opened asks the second question.

@@ -18,8 +18,10 @@ func (c *course) surveyed(after time.Duration, f models.FollowUpFact) models.Cas
 	if f.InvitationID == "" {
 		f.InvitationID = c.state.Survey.InvitationID
 	}
-	step, err := models.ApplyCase(&c.state, models.CaseSurveyed(f), monday.Add(after), c.r)
+	e := models.CaseSurveyed(f)
+	step, err := models.ApplyCase(&c.state, e, monday.Add(after), c.r)
 	require.NoError(c.t, err)
+	require.Contains(c.t, step.State.Handled, e.Meta.RequestID, "by which the process finds a step that was written while its answer got lost")
 	return c.take(step)
 }
 
