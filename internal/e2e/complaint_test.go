@@ -405,3 +405,19 @@ func TestALeaverOwnsNothing(t *testing.T) {
 	accepted.do(heir, "note", M{"text": "Taken over."})
 	held.keep("leaver_adopted")
 }
+
+func TestACaseGoesWithItsHolderToAnotherTeam(t *testing.T) {
+	t.Parallel()
+	s := shared
+	mover, admin := s.hire(t, "agent1"), s.as(t, "admin")
+	old, now := s.as(t, "supervisor1"), s.as(t, "supervisor2")
+	m := s.record(t, mover, "calm", nil)
+	m.refused(now, "prioritize", M{"impact": "low", "urgency": "low", "reason": "Not mine."}, http.StatusNotFound, "not_found")
+	a := admin.try(t, http.MethodPatch, "/users/"+mover.ID, M{"team_id": s.team(t, "agent4")})
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+
+	require.Equal(t, "system", m.event("team_changed", 1).Actor)
+	m.refused(old, "prioritize", M{"impact": "low", "urgency": "low", "reason": "No more."}, http.StatusNotFound, "not_found")
+	m.do(now, "prioritize", M{"impact": "high", "urgency": "low", "reason": "The case is with us."})
+	m.do(mover, "respond", M{"message": "Hello from the other team."})
+}
