@@ -1,11 +1,13 @@
 package e2e_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
 	"unicode"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mcrflow/mcrflow/internal/id"
@@ -30,6 +32,38 @@ func TestTheSameKeyGetsTheSameAnswer(t *testing.T) {
 	}](t, first).ClientID
 	found := all[caseView](t, agent, "/cases?client_id="+body["client_id"].(string))
 	require.Len(t, found, 1, "one case, however often it is sent")
+}
+
+// TestACommandWhoseAnswerWasNotKeptIsAnsweredAgain: as if the API had died after the command was carried out.
+func TestACommandWhoseAnswerWasNotKeptIsAnsweredAgain(t *testing.T) {
+	t.Parallel()
+	s := shared
+	manager := s.as(t, "manager1")
+	conn, err := pgx.Connect(t.Context(), s.database())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) })
+	twice := func(path string, body M) {
+		t.Helper()
+		key := unique("key")
+		first := manager.try(t, http.MethodPost, path, body, "Idempotency-Key", key)
+		require.Equal(t, http.StatusOK, first.status, "%s", first.body)
+		tag, err := conn.Exec(t.Context(), `UPDATE idempotency_keys SET status = 0, header = NULL, body = NULL WHERE key = $1`, key)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, tag.RowsAffected())
+		again := manager.try(t, http.MethodPost, path, body, "Idempotency-Key", key)
+		require.Equal(t, http.StatusOK, again.status, "%s", again.body)
+		require.Empty(t, again.header.Get("Idempotent-Replayed"))
+		require.Equal(t, string(first.body), string(again.body))
+	}
+	day := time.Now().AddDate(0, 1, 0)
+	a := manager.try(t, http.MethodPost, "/clients/"+s.client(t, "B")+"/plans", M{
+		"from": day.Format(time.DateOnly), "until": day.AddDate(0, 1, 0).Format(time.DateOnly), "goals": []string{"Meet"},
+	})
+	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
+	twice("/plans/"+into[struct{ ID string }](t, a).ID+"/withdraw", M{"reason": "Too early."})
+	a = manager.try(t, http.MethodPost, "/inspections", M{"month": "2025-03"})
+	require.Equal(t, http.StatusCreated, a.status, "%s", a.body)
+	twice("/inspections/"+into[inspectionView](t, a).ID+"/sign-off", M{"remarks": "Fine."})
 }
 
 func TestWhatOneMayNotSeeDoesNotExist(t *testing.T) {
