@@ -13,7 +13,7 @@ const (
 	ApprovalProcess    = "approval"
 	ApprovalTaskQueue  = "mcrflow"
 	ApprovalAdopt      = "adopt"       // signal: the stored state has moved on, take it over
-	ApprovalOrdered    = "order"       // signal: the process that asked resubmits or withdraws its request
+	ApprovalOrdered    = "order"       // signal: the process that asked resubmits, hands over or withdraws its request
 	ApprovalOrgChanged = "org-changed" // signal: people have left, or rules for deputies have changed
 	ApprovalDecidedTo  = "decided"     // signal to the process that asked: the request was returned, or has an outcome
 	ApprovalStatusOf   = "status"

@@ -25,7 +25,12 @@ type ApprovalRules struct {
 
 // ApprovalVerbs lists the verbs of people, in the order in which they are shown.
 func ApprovalVerbs() []approval.Verb {
-	return slices.DeleteFunc(approval.Verbs(), func(v approval.Verb) bool { return v == approval.Tick || v == approval.OrgChanged })
+	return slices.DeleteFunc(approval.Verbs(), ofSystem)
+}
+
+// ofSystem reports whether the verb is nobody's act: what it brings, a rule has done.
+func ofSystem(v approval.Verb) bool {
+	return v == approval.Tick || v == approval.OrgChanged || v == approval.HandOver
 }
 
 // ApprovalBegins is the first event of an approval. It is told apart like a command, so that a beginning that was written
@@ -40,10 +45,13 @@ func orderMeta(o ApprovalOrder) Meta {
 }
 
 // ApprovalOrderedBy is what an order of the process that asked means to a running approval: its requester submits the
-// request again, or withdraws it.
+// request again, or withdraws it, or the request has another requester from now on.
 func ApprovalOrderedBy(o ApprovalOrder) ApprovalEvent {
 	e := ApprovalEvent{Meta: orderMeta(o), Verb: approval.Withdraw}
-	if o.Verb == ApprovalResubmit {
+	switch o.Verb {
+	case ApprovalHandOver:
+		e.Verb, e.Data = approval.HandOver, raw(approval.Command{ToID: o.RequesterID, Interested: o.Interested})
+	case ApprovalResubmit:
 		facts := approval.Facts(o.Facts)
 		e.Verb, e.Data = approval.Resubmit, raw(resubmitted{Command: approval.Command{Facts: &facts}, Changes: o.Changes, Departures: o.Departures})
 	}
@@ -146,7 +154,7 @@ func (t *approvalStep) apply(old *ApprovalState, e ApprovalEvent) (approval.Stat
 	}
 	cmd := data.Command
 	cmd.Verb, cmd.Actor = e.Verb, t.actor
-	if e.Verb == approval.Tick || e.Verb == approval.OrgChanged {
+	if ofSystem(e.Verb) {
 		cmd.Actor, t.actor = approval.System, System
 	}
 	if e.Verb == approval.Resubmit && data.Changes != nil {

@@ -286,8 +286,12 @@ func (t *receptionStep) deactivate() error {
 		}
 	}
 	plan := t.rules.Plans.Current.normal(s.Currency)
+	asked := s.RequesterID == c.UserID
 	for _, part := range []*string{&s.RequesterID, &s.AccountManagerID} {
 		inherit(part)
+	}
+	if a := s.open(); a != nil && asked { // else the approval would hear only whom it knows, and let the heir decide
+		t.order(ApprovalHandOver, *a, 0, nil)
 	}
 	for _, part := range []*string{&s.ReceptionistID, &plan.ReceptionistID} {
 		if inherit(part); *part == c.HeirID && !May(heir.Roles, PermReceptionPrepare) {

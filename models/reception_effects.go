@@ -35,6 +35,7 @@ const (
 	ApprovalStart    ApprovalVerb = "start"
 	ApprovalResubmit ApprovalVerb = "resubmit" // after a return
 	ApprovalWithdraw ApprovalVerb = "withdraw"
+	ApprovalHandOver ApprovalVerb = "hand-over" // the request is somebody else's now
 )
 
 // ApprovalOrder asks for something to be done with an approval. The ids are derived: an order that is carried out twice

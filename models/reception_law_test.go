@@ -333,6 +333,11 @@ func (l *trip) laws() {
 	}
 	for _, o := range s.Orders {
 		ordered = append(ordered, o.ID)
+		if slices.ContainsFunc(s.Approvals, func(a models.ReceptionApproval) bool {
+			return a.ID == o.ID && a.Outcome == "" && a.Purpose != models.ApproveClaim
+		}) {
+			require.Equal(t, s.RequesterID, o.RequesterID, "an approval knows whose the request is")
+		}
 	}
 	require.ElementsMatch(t, waiting, ordered, "exactly what has not answered stays ordered")
 	raw, err := json.Marshal(s)
@@ -462,7 +467,7 @@ func TestReceptionLaws(t *testing.T) {
 		for range rapid.IntRange(1, 50).Draw(rt, "steps") {
 			at = at.Add(time.Duration(rapid.IntRange(0, 5*3600).Draw(rt, "pause")) * time.Second)
 			l.until(at)
-			if l.decides(rt, at) {
+			if l.decides(rt, at) || l.handsOver(rt, at) {
 				continue
 			}
 			a := member(o, rapid.SampledFrom(everybody).Draw(rt, "who"))
@@ -481,6 +486,19 @@ func TestReceptionLaws(t *testing.T) {
 		l.replay()
 	})
 	require.Equal(t, receptionRules(t, o).Policy.Document(), r.Policy.Document(), "all steps share the policy: none changes it")
+}
+
+// handsOver lets somebody take over, now and then, what another one has to do with the reception.
+func (l *trip) handsOver(t *rapid.T, at time.Time) bool {
+	if rapid.IntRange(0, 11).Draw(t, "hands over") != 7 {
+		return false
+	}
+	d := models.Deactivate{
+		UserID: rapid.SampledFrom([]string{l.state.RequesterID, "hal", "cleo"}).Draw(t, "from"), HeirID: rapid.SampledFrom([]string{"amy", "hal", "sam", "lea"}).Draw(t, "heir"),
+	}
+	_, err := l.attempt(at, models.Actor{Person: models.Person{ID: models.System}}, models.ReceptionDeactivate, d)
+	require.True(t, err == nil || errs.CodeOf(err) == errs.Conflict, "%v", err)
+	return true
 }
 
 // decides lets the running approval have a random outcome, more often than not when there is one.

@@ -218,6 +218,20 @@ func TestApproval(t *testing.T) {
 		require.Equal(t, []models.ApprovalOutcome{models.OutcomeWithdrawn}, a.outcomes())
 	})
 
+	t.Run("a_request_that_is_handed_over_by_order_is_decided_by_others", func(t *testing.T) {
+		t.Parallel()
+		a := ask(t)
+		over := order(models.ApprovalHandOver, 6)
+		over.RequesterID = "sup1"
+		a.signal(time.Minute, models.ApprovalOrdered, over)
+		own := a.at(2*time.Minute, "sup1", approval.Approve, approval.Command{})
+		a.signal(3*time.Minute, models.ApprovalOrdered, order(models.ApprovalWithdraw, 7)) // in the name of who asked first
+		done := a.at(4*time.Minute, "mia", approval.Approve, approval.Command{})
+		require.Equal(t, approval.Approved, a.run().Outcome)
+		require.Equal(t, []errs.Code{approval.CodeSelfApproval, ""}, []errs.Code{a.code(own), a.code(done)})
+		require.Equal(t, []string{"ann", "dan"}, a.store.state.Chain.Request.Interested)
+	})
+
 	t.Run("an_overdue_step_escalates_on_working_time", func(t *testing.T) {
 		t.Parallel()
 		a := ask(t)

@@ -29,7 +29,7 @@ func (s *State) may(verb Verb, actor string, at time.Time) error {
 		return over(s)
 	}
 	switch verb {
-	case Tick, OrgChanged:
+	case Tick, OrgChanged, HandOver:
 		if actor != System {
 			return errs.New(CodeNotParticipant, "approval.not_participant")
 		}
@@ -103,6 +103,9 @@ func (s *State) mayUrge(actor string, at time.Time) error {
 func (s *State) mayRemoveSign(actor string) error {
 	v := s.Active()
 	refusal := errs.New(CodeNotAddedByYou, "approval.not_added_by_you")
+	if s.interested(actor) { // who was given the request since has no say in who signs it
+		return refusal
+	}
 	for i := range s.Visits {
 		for _, p := range s.Visits[i].Participants {
 			if p.AddedBy == actor && p.live() && s.Visits[i].ID != v.ID {

@@ -55,6 +55,8 @@ func (c *Chain) Apply(s State, cmd Command, at time.Time, env Env) (State, Effec
 		t.cause = ruleOnDue
 	case OrgChanged:
 		t.cause = ruleLeft
+	case HandOver:
+		t.cause = ruleHandedOver
 	}
 	if slices.Contains([]Verb{Approve, Reject, Return, Transfer, Delegate, AddSign}, cmd.Verb) {
 		t.here, _ = next.placeOf(cmd.Actor, at) // may has found it
@@ -102,6 +104,8 @@ func (t *turn) do(cmd Command) error {
 		t.event(Event{Type: EventCommented, Comment: cmd.Comment})
 	case Tick:
 		t.tick()
+	case HandOver:
+		return t.handOver(cmd)
 	}
 	return nil // OrgChanged: settling is all of it
 }

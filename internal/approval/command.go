@@ -11,7 +11,8 @@ import (
 // Verb is what somebody does to an approval; its text is the action of the API.
 type Verb string
 
-// The verbs. Tick and OrgChanged are for System only: the clock, and a change of people or of rules for deputies.
+// The verbs. Tick, OrgChanged and HandOver are for System only: the clock, a change of people or of rules for deputies, and
+// the word of the process that asked that the request is somebody else's now.
 const (
 	Approve    Verb = "approve"
 	Reject     Verb = "reject"
@@ -28,18 +29,21 @@ const (
 	Comment    Verb = "comment"
 	Tick       Verb = "tick"
 	OrgChanged Verb = "org-changed"
+	HandOver   Verb = "hand-over"
 )
 
 // Verbs lists all verbs in the order in which they are shown.
 func Verbs() []Verb {
 	return []Verb{
 		Approve, Reject, Return, Transfer, Delegate, AddSign, RemoveSign, TakeBack, Resubmit, Withdraw, Urge, CC, Comment, Tick, OrgChanged,
+		HandOver,
 	}
 }
 
-// Command is one verb by one person. To is the target of a return (StepRequester or a step), ToID of transfer and
-// delegate, UserIDs of add-sign and cc, UserID of remove-sign; Resume is the returner's choice where the policy leaves it
-// to them (resume or walk_again); Facts and Choices are what a resubmission changes.
+// Command is one verb by one person. To is the target of a return (StepRequester or a step), ToID of transfer, delegate and
+// hand-over, UserIDs of add-sign and cc, UserID of remove-sign; Resume is the returner's choice where the policy leaves it
+// to them (resume or walk_again); Facts and Choices are what a resubmission changes; Interested are people who have a stake
+// since a hand-over, beside those who have one already.
 type Command struct {
 	Verb     Verb                `json:"verb"`
 	Actor    string              `json:"actor"`
@@ -52,6 +56,8 @@ type Command struct {
 	UserIDs  []string            `json:"user_ids,omitempty"`
 	Facts    *Facts              `json:"facts,omitempty"`
 	Choices  map[string][]string `json:"choices,omitempty"`
+
+	Interested []string `json:"interested,omitempty"`
 }
 
 // The codes of refusals, all beside errs.ProcessClosed for an approval that is over and errs.Invalid for values that are

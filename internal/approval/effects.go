@@ -97,6 +97,7 @@ const (
 	EventEscalated    = "escalated"
 	EventReplaced     = "replaced" // a participant who has left
 	EventOfferedBack  = "offered_back"
+	EventHandedOver   = "handed_over" // the request, to another requester or with others who have a stake
 	EventEnded        = "approval_ended"
 )
 

@@ -76,10 +76,14 @@ func (l *life) invariants() {
 		return
 	}
 	require.Equal(l, 1, active, "exactly one step is active")
+	for _, user := range l.former {
+		require.True(l, s.interested(user), "who has asked once has a stake for good")
+	}
 	for _, t := range s.OpenTasks() {
 		verb := Approve
 		if t.Kind == TaskRevise {
 			verb = Resubmit
+			require.Equal(l, s.Request.Requester, t.UserID, "what was returned is its requester's")
 		}
 		require.NoError(l, s.may(verb, t.UserID, l.at), "who has a task can act on it")
 	}

@@ -27,6 +27,8 @@ type life struct {
 	steps []applied
 	tasks map[string]bool // open ones, by key
 	used  map[string]bool // keys
+
+	former []string // requesters
 }
 
 // applied is a command that was accepted, and the world it met.
@@ -177,7 +179,7 @@ func (l *life) drawCommand() Command {
 		}).Draw(l.T, "likely")
 	}
 	if rapid.IntRange(0, 11).Draw(l.T, "requester") == 7 {
-		cmd.Actor = l.req.Requester
+		cmd.Actor = l.state.Request.Requester
 		cmd.Verb = rapid.SampledFrom([]Verb{Urge, Urge, CC, Comment, Resubmit, Approve, Withdraw}).Draw(l.T, "requester's")
 	}
 	if deciders := l.deciders(); len(deciders) > 0 && rapid.IntRange(0, 6).Draw(l.T, "regrets") == 0 {
@@ -244,6 +246,14 @@ func (l *life) happen() {
 		if next, ok := NextCheckpoint(l.state); ok {
 			require.True(l, next.After(l.at), "a tick leaves nothing that is due")
 		}
+		return
+	}
+	if rapid.IntRange(0, 11).Draw(l.T, "handed over") == 7 {
+		l.former = append(l.former, l.state.Request.Requester)
+		l.apply(Command{
+			Verb: HandOver, Actor: System, ToID: rapid.SampledFrom(crowd).Draw(l.T, "heir"),
+			Interested: rapid.SliceOfN(rapid.SampledFrom(crowd), 0, 1).Draw(l.T, "interested too"),
+		})
 		return
 	}
 	l.apply(l.drawCommand())

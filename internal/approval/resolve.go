@@ -29,6 +29,7 @@ const (
 	ruleTransferred = "transferred"
 	ruleAdded       = "added"
 	ruleDelegated   = "delegated"
+	ruleHandedOver  = "handed_over"
 )
 
 // found is somebody whom a step asks for.

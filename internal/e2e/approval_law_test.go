@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcrflow/mcrflow/internal/approval"
 	"github.com/mcrflow/mcrflow/internal/errs"
+	"github.com/mcrflow/mcrflow/models"
 )
 
 // twin is one approval twice: at the product, and as the pure core says that it must be.
@@ -73,11 +74,9 @@ func TestTheProductDecidesAsThePureCoreDoes(t *testing.T) {
 		}
 	})
 	t.Log("accepted:", tally.accepted, "refused:", tally.refused, "ends:", tally.outcomes)
-	for _, verb := range approval.Verbs() {
-		if verb != approval.Tick && verb != approval.OrgChanged {
-			require.Positive(t, tally.accepted[verb], "%s was accepted somewhere", verb)
-			require.Positive(t, tally.refused[verb], "%s was refused somewhere", verb)
-		}
+	for _, verb := range models.ApprovalVerbs() {
+		require.Positive(t, tally.accepted[verb], "%s was accepted somewhere", verb)
+		require.Positive(t, tally.refused[verb], "%s was refused somewhere", verb)
 	}
 	for _, outcome := range []approval.Outcome{"", approval.Approved, approval.Rejected, approval.Withdrawn} {
 		require.Positive(t, tally.outcomes[outcome], "some end as %q", outcome)
@@ -281,7 +280,7 @@ func (w *twin) withRequester() bool {
 // command has the person use a verb, most often one that they may use.
 func (w *twin) command(by person) {
 	w.t.Helper()
-	verbs := approval.Verbs()[:len(approval.Verbs())-2] // of people
+	verbs := models.ApprovalVerbs()
 	if mine := w.allowed(by); len(mine) > 0 && w.rng.IntN(5) > 0 {
 		verbs = mine
 	}

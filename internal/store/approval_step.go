@@ -49,12 +49,12 @@ func receivers(step *models.ApprovalStep) []string {
 func (w *writer) approval(old *models.ApprovalState, step *models.ApprovalStep) {
 	s := &step.State
 	if old == nil {
-		w.batch.Queue(`INSERT INTO approvals (id, outcome, updated_at, ended_at, seq, state, process, chain, subject_id, requester_id, created_at)
+		w.batch.Queue(`INSERT INTO approvals (id, outcome, updated_at, ended_at, seq, state, requester_id, process, chain, subject_id, created_at)
 			VALUES ($1, nullif($2, ''), $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			append(outcomeOf(s), s.Process, s.Chain.Chain, s.SubjectID, s.Chain.Request.Requester, s.CreatedAt)...)
+			append(changing(s), s.Process, s.Chain.Chain, s.SubjectID, s.CreatedAt)...)
 	} else { // that there is a row of the step before is counted: a division by zero ends the transaction
-		w.batch.Queue(`WITH step AS (UPDATE approvals SET outcome = nullif($2, ''), updated_at = $3, ended_at = $4, seq = $5, state = $6
-			WHERE id = $1 AND seq = $5 - 1 RETURNING 1) SELECT 1 / count(*) FROM step`, outcomeOf(s)...)
+		w.batch.Queue(`WITH step AS (UPDATE approvals SET outcome = nullif($2, ''), updated_at = $3, ended_at = $4, seq = $5, state = $6,
+			requester_id = $7 WHERE id = $1 AND seq = $5 - 1 RETURNING 1) SELECT 1 / count(*) FROM step`, changing(s)...)
 	}
 	o := &origin{
 		process: models.ApprovalProcess, subjectID: s.ID, about: s.SubjectID, approvalID: s.ID, startedBy: s.Chain.Request.Requester,
@@ -67,9 +67,9 @@ func (w *writer) approval(old *models.ApprovalState, step *models.ApprovalStep) 
 	w.notices(o, step.Notices)
 }
 
-// outcomeOf are the columns that may change with a step, in the order of both statements.
-func outcomeOf(s *models.ApprovalState) []any {
-	return []any{s.ID, string(s.Chain.Outcome), s.UpdatedAt, s.Chain.EndedAt, s.Seq, s}
+// changing are the columns that may change with a step, in the order of both statements.
+func changing(s *models.ApprovalState) []any {
+	return []any{s.ID, string(s.Chain.Outcome), s.UpdatedAt, s.Chain.EndedAt, s.Seq, s, s.Chain.Request.Requester}
 }
 
 // copies puts a copy for reading into the inboxes of people, one into each however often they are named.

@@ -70,6 +70,21 @@ func TestApproval_is_seen_by_those_who_have_a_part_in_it_and_by_nobody_else(t *t
 	require.Empty(t, k.verify(t))
 }
 
+func TestApproval_that_is_handed_over_is_found_by_its_new_requester(t *testing.T) {
+	t.Parallel()
+	k := newCourt(t, store.Options{})
+	s := k.ask(t)
+	s = k.do(t, s, models.User{ID: approval.System}, approval.Command{Verb: approval.HandOver, ToID: k.reader.ID})
+	of := func(u models.User) []string {
+		rows, _, err := k.Approvals(t.Context(), actor(u), models.ApprovalFilter{RequesterID: u.ID}, models.Page{})
+		require.NoError(t, err)
+		return approvalIDs(rows)
+	}
+	require.Equal(t, []string{s.ID}, of(k.reader))
+	require.Empty(t, of(k.away))
+	require.Empty(t, k.verify(t))
+}
+
 // Who sees a case does not see what is asked about it, nor the other way round.
 func TestApproval_and_its_case_are_seen_apart(t *testing.T) {
 	t.Parallel()
