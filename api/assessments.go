@@ -48,7 +48,7 @@ func (h *assessments) improvements() recordKind[models.ImprovementRow, improveme
 		return data
 	}
 	return recordKind[models.ImprovementRow, improvementItem]{
-		records: h.records, what: "improvement", prefix: id.Improvement, read: h.store.Improvement, list: h.store.Improvements,
+		records: h.records, what: "improvement", prefix: id.Improvement, among: "improvements", read: h.store.Improvement, list: h.store.Improvements,
 		about: func(r models.ImprovementRow) recordAbout {
 			part := []string{r.OwnerID}
 			for _, a := range r.Actions {

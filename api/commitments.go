@@ -24,7 +24,7 @@ func (h *commitments) kind() recordKind[models.CommitmentRow, commitmentItem] {
 		return d
 	}
 	return recordKind[models.CommitmentRow, commitmentItem]{
-		records: h.records, what: "commitment", prefix: id.Commitment, read: h.store.Commitment, list: h.store.Commitments,
+		records: h.records, what: "commitment", prefix: id.Commitment, among: "commitments", read: h.store.Commitment, list: h.store.Commitments,
 		about: func(r models.CommitmentRow) recordAbout {
 			return recordAbout{r.ClientID, r.OwnerID, []string{r.OwnerID, r.MadeBy}, r.State, r.EndedAt == nil}
 		},

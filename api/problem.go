@@ -95,8 +95,8 @@ func fail(c *gin.Context, err error) {
 	logProblem(c, e, status, err)
 	switch status {
 	case http.StatusAccepted:
-		if c.Writer.Header().Get("Location") == "" {
-			c.Header("Location", subject(c.Request.URL.Path, c.Param("id")))
+		if at := subject(c); at != "" && c.Writer.Header().Get("Location") == "" {
+			c.Header("Location", at)
 		}
 		c.Header("Retry-After", "1")
 	case http.StatusUnauthorized:
@@ -244,10 +244,20 @@ func logProblem(c *gin.Context, e *errs.Error, status int, err error) {
 	edgeOf(c).log.Log(c.Request.Context(), level, "request failed", attrs...)
 }
 
-// subject is where the outcome of a pending command can be read: the object that it is about.
-func subject(path, id string) string {
-	if i := strings.Index(path, "/"+id); id != "" && i >= 0 {
-		return path[:i+len(id)+1]
+// subject is where the outcome of a pending command can be read: the object that it is about. It is empty for what nobody can
+// GET; a handler that knows a better place has named that already.
+func subject(c *gin.Context) string {
+	path, route := c.Request.URL.Path, c.FullPath()
+	if id := "/" + c.Param("id"); id != "/" {
+		if i := strings.Index(path, id); i >= 0 {
+			path = path[:i+len(id)]
+		}
+		if i := strings.Index(route, "/:id"); i >= 0 {
+			route = route[:i+len("/:id")]
+		}
+	}
+	if _, readable := edgeOf(c).parameters[http.MethodGet+" "+route]; !readable {
+		return ""
 	}
 	return path
 }

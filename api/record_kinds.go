@@ -18,6 +18,7 @@ type recordKind[R, V any] struct {
 	what   string // as a refusal names it
 	prefix string // of its ids
 	place  string // where the body of a new one names something that must be open; empty: nowhere
+	among  string // the list of the client's in which one is read; empty: one can be read by itself
 	read   func(ctx context.Context, id string) (R, error)
 	list   func(ctx context.Context, f models.RecordFilter, p models.Page) ([]R, string, error)
 	about  func(R) recordAbout
@@ -137,8 +138,11 @@ func (k recordKind[R, V]) outcome(c *gin.Context, recordID string) (V, error) {
 // not theirs to do; 409 conflict when the state does not allow it.
 func (k recordKind[R, V]) act(a recordAction) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		view, err := k.acted(c, a)
+		view, clientID, err := k.acted(c, a)
 		if err != nil {
+			if k.among != "" && errs.CodeOf(err) == errs.Pending {
+				c.Header("Location", "/api/v1/clients/"+clientID+"/"+k.among)
+			}
 			fail(c, err)
 			return
 		}
@@ -146,25 +150,25 @@ func (k recordKind[R, V]) act(a recordAction) gin.HandlerFunc {
 	}
 }
 
-func (k recordKind[R, V]) acted(c *gin.Context, a recordAction) (V, error) {
-	var none V
+// acted also returns the client that the row is of, once that is known.
+func (k recordKind[R, V]) acted(c *gin.Context, a recordAction) (view V, clientID string, err error) {
 	row, _, err := k.visible(c)
 	if err != nil {
-		return none, err
+		return view, "", err
 	}
 	about := k.about(row)
 	data, err := a.read(c, &checks{now: k.now(), clientID: about.clientID})
 	if err != nil {
-		return none, err
+		return view, about.clientID, err
 	}
 	err = unknownAt(a.place, k.give(c, about.clientID, a.action, a.of(data, c.Param("id"))), about.open)
 	if errs.CodeOf(err) == errs.NotFound && !about.open { // the process knows only what is open
 		err = errs.Wrap(err, errs.Conflict, "relationship.not_open", "what", k.what, "state", about.state)
 	}
-	if err != nil {
-		return none, err
+	if err == nil {
+		view, err = k.outcome(c, c.Param("id"))
 	}
-	return k.outcome(c, c.Param("id"))
+	return view, about.clientID, err
 }
 
 // record reads the body of a command that records something of the client of the path, gives the command, and answers the id

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mcrflow/mcrflow/api"
+	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -84,6 +85,31 @@ func TestCommitmentsAreKeptByTheirOwnerOnce(t *testing.T) {
 	require.Equal(t, []string{"due_at:future"}, b.faults(eve, path, `{"text":"x","due_at":"2026-03-06T03:00:00Z"}`))
 	require.Equal(t, []string{"due_at:between"}, b.faults(eve, path, `{"text":"x","due_at":"`+beyond+`"}`))
 	require.Equal(t, []string{"owner_id:inactive"}, b.faults(eve, path, `{"text":"x","due_at":"2026-03-07T03:00:00Z","owner_id":"`+gone+`"}`))
+}
+
+func TestPendingCommandOnARecordSaysWhereToReadOfIt(t *testing.T) {
+	t.Parallel()
+	b := newRelationshipBench(t)
+	commitment := "/commitments/" + b.record(eve, firm+"/commitments", `{"text":"样品","due_at":"2026-03-13T02:00:00Z","owner_id":"`+hal+`"}`)["id"].(string)
+	opinion := b.record(eve, firm+"/opinions", `{"text":"交付太慢"}`)
+	owner := opinion["owner_id"].(string)
+	b.classified("A")
+	assessed := b.record(amy, firm+"/assessments", `{"levels":{"key":{"level":1,"evidence":"x"}}}`)
+	improvement := "/improvements/" + field(assessed["improvements"].([]any)[0], "id").(string)
+	for path, tc := range map[string]struct{ user, body, at string }{
+		commitment + "/keep":                              {hal, `{}`, firm + "/commitments"},
+		commitment + "/revoke":                            {hal, `{"reason":"x"}`, firm + "/commitments"},
+		improvement + "/stop":                             {amy, `{"summary":"enough"}`, firm + "/improvements"},
+		"/opinions/" + opinion["id"].(string) + "/answer": {owner, `{"answer":"x"}`, "/opinions/" + opinion["id"].(string)},
+		firm + "/commitments":                             {eve, `{"text":"x","due_at":"2026-03-13T02:00:00Z"}`, firm},
+	} {
+		b.engine.err = errs.New(errs.Pending, "pending")
+		res := b.call(tc.user, "POST", path, tc.body)
+		problem(t, res, http.StatusAccepted, "pending")
+		require.Equal(t, "/api/v1"+tc.at, res.Header.Get("Location"), path)
+		b.engine.err = nil
+		require.Equal(t, http.StatusOK, b.call(tc.user, "GET", tc.at, "").StatusCode, path)
+	}
 }
 
 // cleo0 is somebody of the staff without any part in Acme.

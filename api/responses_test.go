@@ -101,6 +101,10 @@ func TestResponsesByDeadLinks(t *testing.T) {
 	problem(t, b.call("", "POST", responses, body), http.StatusConflict, "process_closed")
 	b.engine.err = errs.New(errs.Unavailable, "unavailable.engine")
 	problem(t, b.call("", "POST", responses, body), http.StatusServiceUnavailable, "unavailable")
+	b.engine.err = errs.New(errs.Pending, "pending")
+	res := b.call("", "POST", responses, body)
+	problem(t, res, http.StatusAccepted, "pending")
+	require.Equal(t, http.StatusOK, b.do("", "GET", res.Header.Get("Location"), "").StatusCode)
 }
 
 func TestOptOutWithTheAnswer(t *testing.T) {

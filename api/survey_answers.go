@@ -197,6 +197,9 @@ func (h *answering) respond(c *gin.Context) {
 		err = h.unlessTaken(c.Request.Context(), i.ID, meta, err)
 	}
 	if err != nil {
+		if errs.CodeOf(err) == errs.Pending {
+			c.Header("Location", "/s/"+c.Param("token")) // the page shows what was answered so far
+		}
 		fail(c, err)
 		return
 	}
