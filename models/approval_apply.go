@@ -53,14 +53,18 @@ func ApprovalOrderedBy(o ApprovalOrder) ApprovalEvent {
 		e.Verb, e.Data = approval.HandOver, raw(approval.Command{ToID: o.RequesterID, Interested: o.Interested})
 	case ApprovalResubmit:
 		facts := approval.Facts(o.Facts)
-		e.Verb, e.Data = approval.Resubmit, raw(resubmitted{Command: approval.Command{Facts: &facts}, Changes: o.Changes, Departures: o.Departures})
+		e.Verb, e.Data = approval.Resubmit, raw(resubmitted{
+			Command: approval.Command{Facts: &facts, Interested: o.Interested}, Over: &o.Over, Changes: o.Changes, Departures: o.Departures,
+		})
 	}
 	return e
 }
 
-// resubmitted is the data of a resubmission that the process that asked has ordered: approvers are shown what changed.
+// resubmitted is the data of a resubmission that the process that asked has ordered: approvers are shown what changed, and
+// by how much it goes beyond what was approved before. Nil: a person resubmits what was asked.
 type resubmitted struct {
 	approval.Command
+	Over       *int64        `json:"over,omitempty"`
 	Changes    []FieldChange `json:"changes,omitempty"`
 	Departures []Departure   `json:"departures,omitempty"`
 }
@@ -159,6 +163,9 @@ func (t *approvalStep) apply(old *ApprovalState, e ApprovalEvent) (approval.Stat
 	}
 	if e.Verb == approval.Resubmit && data.Changes != nil {
 		s.Changes, s.Departures = data.Changes, data.Departures
+	}
+	if e.Verb == approval.Resubmit && data.Over != nil {
+		s.OverBy = *data.Over
 	}
 	chain, fx, err := t.rules.Chain.Apply(old.Chain, cmd, t.at, t.rules.Env)
 	s.Chain = chain

@@ -166,3 +166,35 @@ func TestApproval_follows_the_reception_to_its_new_requester(t *testing.T) {
 		require.Equal(t, models.ApprovalStart, d.state.Orders[0].Verb)
 	})
 }
+
+func TestResubmission_by_a_deputy_is_not_theirs_to_approve(t *testing.T) {
+	t.Parallel()
+	d := inApproval(t)
+	require.NoError(t, d.verb("sam", approval.Return, approval.StepRequester))
+	_, err := d.attempt(d.state.UpdatedAt.Add(time.Minute), member(d.r.Org, "sam", "amy"), models.ReceptionRevise, planOf(func(p *models.ReceptionPlan) { p.Purpose = "sign" }))
+	require.NoError(t, err)
+	_, err = d.attempt(d.state.UpdatedAt.Add(time.Minute), member(d.r.Org, "sam", "amy"), models.ReceptionSubmit, nil)
+	require.NoError(t, err)
+	d.carry()
+	require.Equal(t, []string{"mia"}, d.asked())
+	require.Equal(t, approval.CodeSelfApproval, errs.CodeOf(d.verb("sam", approval.Approve, "")))
+	require.Equal(t, "purpose", d.approval.Changes[0].Field)
+}
+
+func TestResubmission_says_what_it_goes_beyond_now(t *testing.T) {
+	t.Parallel()
+	d := inApproval(t)
+	o := d.state.Orders[0]
+	require.NoError(t, d.verb("sam", approval.Return, approval.StepRequester))
+	returned := *d.approval
+	returned.OverBy = 50_000
+	for over := range int64(2) {
+		o.Verb, o.Seq, o.Over = models.ApprovalResubmit, 9+over, over*70_000
+		d.approval = &returned
+		require.NoError(t, d.take(models.ApprovalOrderedBy(o)))
+		require.Equal(t, over*70_000, d.approval.OverBy)
+	}
+	d.approval = &returned
+	require.NoError(t, d.verb("amy", approval.Resubmit, ""))
+	require.EqualValues(t, 50_000, d.approval.OverBy, "a person resubmits what was asked")
+}

@@ -110,3 +110,33 @@ func TestHandOver(t *testing.T) {
 		})
 	}
 }
+
+func inPlace(users ...string) func(*Command) {
+	return func(c *Command) { c.Interested = users }
+}
+
+func TestResubmission_in_the_place_of_the_requester(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]func(t *testing.T){
+		"is_not_decided_by_who_has_made_it": func(t *testing.T) {
+			c := upward(t, AfterWalkAgain).do("sue", Return, to(StepRequester)).do("ann", Resubmit, inPlace("sue")).at1("a", "dora")
+			c.refused(CodeSelfApproval, "sue", Approve).do("dora", Approve).at1("b", "max")
+		},
+		"goes_on_behind_no_step_that_they_have_decided": func(t *testing.T) {
+			c := upward(t, AfterResume).do("sue", Approve).do("max", Approve).do("fin", Return, to(StepRequester)).do("ann", Resubmit, inPlace("max"))
+			c.at1("b", "ada").do("ada", Approve).at1("c", "fay", "fin")
+		},
+		"goes_on_behind_what_others_have_decided": func(t *testing.T) {
+			upward(t, AfterResume).do("sue", Approve).do("max", Approve).do("fin", Return, to(StepRequester)).do("ann", Resubmit, inPlace("ben")).at1("c", "fay", "fin")
+		},
+		"leaves_those_their_stake_who_had_one": func(t *testing.T) {
+			c := upward(t, AfterWalkAgain).handOver("ben", "cat").do("sue", Return, to(StepRequester)).do("ben", Resubmit, inPlace("sue"))
+			require.Equal(t, []string{"ann", "cat", "sue"}, c.state.Request.Interested)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tc(t)
+		})
+	}
+}

@@ -204,6 +204,9 @@ func (l *life) drawCommand() Command {
 		f := drawFacts(l.T)
 		cmd.Facts = &f
 	}
+	if cmd.Verb == Resubmit {
+		cmd.Interested = rapid.SliceOfN(rapid.SampledFrom(crowd), 0, 1).Draw(l.T, "in their place")
+	}
 	return cmd
 }
 

@@ -81,7 +81,8 @@ func (t *turn) back(v *Visit, to, then string) {
 	t.visit(Visit{Step: StepRequester, Position: -1, Mode: ModeAny, Next: next}, []found{requester})
 }
 
-// resubmit sends the request on. Other facts are another request: its path is selected anew and every step asked again.
+// resubmit sends the request on. Other facts are another request: its path is selected anew and every step asked again; so
+// are the steps in which somebody had a say who has a stake by now.
 func (t *turn) resubmit(cmd Command) error {
 	req := t.s.Request
 	if cmd.Facts != nil {
@@ -89,6 +90,9 @@ func (t *turn) resubmit(cmd Command) error {
 	}
 	if cmd.Choices != nil {
 		req.Choices = cmd.Choices
+	}
+	if len(cmd.Interested) > 0 {
+		req.Interested = req.with(req.Requester, cmd.Interested)
 	}
 	req, path, branch, err := t.chain.prepare(req, &t.env.Org)
 	if err != nil {
@@ -101,16 +105,18 @@ func (t *turn) resubmit(cmd Command) error {
 	changed := !req.Facts.equal(t.s.Request.Facts)
 	t.event(Event{Type: EventResubmitted, Comment: cmd.Comment, Args: map[string]string{"facts_changed": strconv.FormatBool(changed)}})
 	t.s.Request, t.s.Path, t.s.Branch = req, path, branch
-	next := v.Next
-	if changed {
+	first, next := t.recuse(), 0
+	if v.Next != nil && !changed {
+		next = *v.Next
+	}
+	switch {
+	case changed:
 		t.voidFrom(0)
-		next = nil
+	case first >= 0:
+		t.voidFrom(first)
+		next = min(next, first)
 	}
-	if next != nil {
-		t.walk(*next, 0)
-		return nil
-	}
-	t.walk(0, 0)
+	t.walk(next, 0)
 	return nil
 }
 
