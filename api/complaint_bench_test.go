@@ -156,6 +156,15 @@ type scriptedEngine struct {
 	sent    []sent
 	start   func(caseID string, cmd models.RecordCase)
 	applied func() // when a command is accepted
+	told    func() // when the process is to adopt the stored state
+}
+
+func (e *scriptedEngine) Signal(_ context.Context, workflowID, name string, _ any) error {
+	e.sent = append(e.sent, sent{workflowID: workflowID, name: name})
+	if e.told != nil {
+		e.told()
+	}
+	return nil
 }
 
 func (e *scriptedEngine) Start(_ context.Context, _, workflowID string, input any, name, updateID string, cmd any) (models.Reply, error) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -116,12 +117,33 @@ func (h *cases) acted(c *gin.Context, command caseCommand) (caseView, error) {
 // update sends a command to the process of a case, and returns the step that it has become. A process that is not running any
 // more has ended with the case.
 func (h *cases) update(c *gin.Context, caseID string, action models.CaseAction, data any) (int64, error) {
-	reply, err := h.engine.Update(c.Request.Context(), models.ComplaintWorkflowID(caseID), string(action), updateID(c, action),
-		caseEvent(c, action, data))
+	ctx, process := c.Request.Context(), models.ComplaintWorkflowID(caseID)
+	send := func() (models.Reply, error) {
+		return h.engine.Update(ctx, process, string(action), updateID(c, action), caseEvent(c, action, data))
+	}
+	reply, err := send()
+	if h.behind(c, caseID, action, err) && h.engine.Signal(ctx, process, models.ComplaintAdopt, nil) == nil {
+		reply, err = send()
+	}
 	if err == nil {
 		return reply.Seq, nil
 	}
 	return 0, h.reason(c, caseID, err)
+}
+
+// behind reports whether the process has refused the action by a state that the stored one has left: another case has just been
+// merged with it or parted from it, or a person has left, and it has not been told yet.
+func (h *cases) behind(c *gin.Context, caseID string, action models.CaseAction, err error) bool {
+	var refusal *errs.Error
+	if !errors.As(err, &refusal) || !models.RefusedByCheckCase(refusal) {
+		return false
+	}
+	row, err := h.store.Case(c.Request.Context(), caller(c).Actor, caseID)
+	if err != nil {
+		return false
+	}
+	_, err = models.CheckCase(&row.State, action, caller(c).Actor, h.now())
+	return err == nil
 }
 
 // reason is what the caller is told of a command that was not taken: not_found where they may not know of the case.

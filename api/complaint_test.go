@@ -380,6 +380,31 @@ func TestRefusalsOfTheProcessReachTheCaller(t *testing.T) {
 	}
 }
 
+// TestProcessThatIsBehindItsStoredStateIsAskedAgain: a refusal by the state stands only if the stored state refuses as well.
+func TestProcessThatIsBehindItsStoredStateIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	b := newCaseBench(t)
+	row := b.store.rows[caseA]
+	before := row.State
+	before.Status = models.CaseClosed
+	_, stale := models.CheckCase(&before, models.ActionResolve, models.Actor{Person: models.Person{ID: ann}}, friday(11, 0))
+	b.engine.err = stale
+	b.engine.told = func() { b.engine.err = nil }
+	object(t, b.call(ann, "POST", "/cases/"+caseA+"/resolve", `{"resolution":"done"}`), http.StatusOK)
+	var names []string
+	for _, s := range b.engine.sent {
+		names = append(names, s.name)
+	}
+	require.Equal(t, []string{"resolve", models.ComplaintAdopt, "resolve"}, names)
+	require.Equal(t, b.engine.sent[0].updateID, b.engine.sent[2].updateID, "it is the same command")
+
+	b.engine.sent, b.engine.err = nil, stale
+	row.State = before
+	b.store.rows[caseA] = row
+	object(t, b.call(ann, "POST", "/cases/"+caseA+"/resolve", `{"resolution":"done"}`), http.StatusConflict)
+	require.Len(t, b.engine.sent, 1, "the stored state refuses it, too")
+}
+
 func TestRefusalsAreInTheReadersLanguage(t *testing.T) {
 	t.Parallel()
 	b := newCaseBench(t)

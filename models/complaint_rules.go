@@ -147,6 +147,11 @@ func CheckCase(s *CaseState, action CaseAction, actor Actor, at time.Time) (Pers
 	return p, nil
 }
 
+// RefusedByCheckCase reports whether the refusal is one of CheckCase's: by the state alone, whatever the command said.
+func RefusedByCheckCase(e *errs.Error) bool {
+	return oneOf(e.Key, "case.state", "forbidden.case", "case.over")
+}
+
 // AllowedActions lists what the actor may do with the case at the given instant.
 func (s *CaseState) AllowedActions(actor Actor, at time.Time) []CaseAction {
 	allowed := []CaseAction{}

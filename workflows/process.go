@@ -375,8 +375,8 @@ func (p *process[S, E]) checkCommand(ctx workflow.Context, e E) error {
 	if p.repeats(ctx, e) {
 		return nil // an answer that got lost is given again
 	}
-	if p.mu.IsLocked() {
-		return nil // a step is under way: what it leaves, the handler judges by
+	if p.mu.IsLocked() || p.stale || p.news.Len() > 0 {
+		return nil // a step is under way, or the stored state is to be adopted: what that leaves, the handler judges by
 	}
 	return p.check(p.state, e, workflow.Now(ctx))
 }

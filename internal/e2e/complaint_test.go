@@ -334,6 +334,21 @@ func TestADuplicateGivesItsEarlierPromiseAndItsContactsToTheSurvivor(t *testing.
 	younger.keep("merged")
 }
 
+// TestAMergeIsUndoneAtOnce: the case that was not addressed learns of the merge a moment later, which is nobody's business.
+func TestAMergeIsUndoneAtOnce(t *testing.T) {
+	t.Parallel()
+	s := shared
+	agent := s.as(t, "agent1")
+	clientID := s.client(t, "B")
+	for range 5 {
+		older := s.recordFor(t, agent, "calm", clientID, M{"subject": "Forklift does not lift"})
+		younger := s.recordFor(t, agent, "calm", clientID, M{"subject": "Forklift does not lift"})
+		older.do(agent, "link", M{"case_id": younger.ID, "kind": "duplicate"})
+		require.Equal(t, "open", younger.do(agent, "unlink", M{"case_id": older.ID}).State)
+		older.do(agent, "link", M{"case_id": younger.ID, "kind": "duplicate"})
+	}
+}
+
 func TestOfTwoWhoAcceptATeamOfferOneGetsIt(t *testing.T) {
 	t.Parallel()
 	s := shared
