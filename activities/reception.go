@@ -70,8 +70,12 @@ func (a *Reception) AdvanceReception(ctx context.Context, in models.AdvanceRecep
 		read = a.Store.FreshOrg
 	}
 	out, err := a.attempt(ctx, in, read)
-	if errs.CodeOf(err) == errs.Invalid { // somebody unknown may have come, or somebody known have left, a moment ago
-		return a.attempt(ctx, in, a.Store.FreshOrg)
+	again := 1
+	if in.Event.Action == models.ReceptionDecide { // is told once: what is refused is lost
+		again = 3
+	}
+	for ; again > 0 && errs.CodeOf(err) == errs.Invalid; again-- { // somebody unknown may have come, or somebody known have left, a moment ago
+		out, err = a.attempt(ctx, in, a.Store.FreshOrg)
 	}
 	return out, err
 }

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -186,10 +187,14 @@ func (t *receptionStep) notify(kind string, users []string, pairs ...string) {
 	}
 }
 
-// openTask gives a user task to a person, or to a team if there is no person.
+// openTask gives a user task to a person, or to a team if there is no person. What would be somebody's who has left is for who
+// is present: they may have left a moment ago, and nobody was told yet.
 func (t *receptionStep) openTask(kind, userID, teamID string, due *time.Time, why ...string) {
 	if userID != "" {
-		teamID = ""
+		userID, teamID = t.present(userID)
+	}
+	if userID+teamID == "" {
+		return // nobody is left to do it
 	}
 	key := kind + "/" + strconv.FormatInt(t.s.Seq+1, 10) + "/" + strconv.Itoa(len(t.Tasks)) + "/" + userID + teamID
 	task := Task{
@@ -223,19 +228,45 @@ func decodeReception[T any](t *receptionStep) (T, error) {
 }
 
 // desk returns who receives: the named receptionist, else the team of the reception desk, else its first member, else the
-// requester.
+// requester. Whoever has left does not.
 func (t *receptionStep) desk() (userID, teamID string) {
-	if u := t.s.ReceptionistID; u != "" {
+	if u := t.s.ReceptionistID; t.rules.Org.active(u) != "" {
 		return u, ""
 	}
+	if userID, teamID = t.clerks(); userID+teamID != "" {
+		return userID, teamID
+	}
+	return t.present(t.s.RequesterID)
+}
+
+// present returns who takes what is the user's: they do, or in the place of somebody who has left their superior, else the
+// reception desk, else somebody who leads.
+func (t *receptionStep) present(userID string) (user, teamID string) {
+	org := t.rules.Org
+	if org.active(userID) != "" {
+		return userID, ""
+	}
+	if above := org.Supervisor(userID); above != "" {
+		return above, ""
+	}
+	if user, teamID = t.clerks(); user+teamID != "" {
+		return user, teamID
+	}
+	for _, role := range []Role{RoleManager, RoleDirector, RoleAdmin} {
+		if leads := org.WithRole(role); len(leads) > 0 {
+			return leads[0], ""
+		}
+	}
+	return "", ""
+}
+
+// clerks returns the team of the reception desk, else its first member; nobody when there is no desk.
+func (t *receptionStep) clerks() (userID, teamID string) {
 	for _, u := range t.rules.Org.WithRole(RoleReceptionClerk) {
 		if team := t.rules.Org.Users[u].TeamID; team != "" {
 			return "", team
 		}
-		userID = u
-	}
-	if userID == "" {
-		userID = t.s.RequesterID
+		userID = cmp.Or(userID, u)
 	}
 	return userID, ""
 }

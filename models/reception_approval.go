@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -135,9 +136,21 @@ func (t *receptionStep) restore() {
 	t.refreshChecklist()
 }
 
-// planAsApproved drops the change that was not decided.
+// planAsApproved drops the change that was not decided. Whoever has left since then is followed by their superior, else by
+// the requester; another receptionist is for the desk to name.
 func (t *receptionStep) planAsApproved() {
-	p := *t.rules.Plans.Approved
+	org := t.rules.Org
+	follower := func(u string) string { return cmp.Or(org.active(u), org.Supervisor(u), t.s.RequesterID) }
+	p := t.rules.Plans.Approved.normal(t.s.Currency)
+	for _, u := range slices.Clone(p.Hosts) {
+		p.Hosts = heirs(p.Hosts, u, follower(u))
+	}
+	for i, a := range p.Activities {
+		if a.OwnerID != "" {
+			p.Activities[i].OwnerID = follower(a.OwnerID)
+		}
+	}
+	p.ReceptionistID = org.active(p.ReceptionistID)
 	t.s.Back = ""
 	t.arrange(p)
 	t.rules.Plans = ReceptionPlans{Current: p, Submitted: &p}

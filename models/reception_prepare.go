@@ -42,13 +42,13 @@ func (t *receptionStep) refreshChecklist() {
 	s.Checklist = list
 }
 
-// ownerOf returns whose an item of the check-list is.
+// ownerOf returns whose an item of the check-list is, among those who are there.
 func (t *receptionStep) ownerOf(relation string) (userID, teamID string) {
 	switch relation {
 	case "requester":
-		return t.s.RequesterID, ""
+		return t.present(t.s.RequesterID)
 	case "host":
-		return t.s.Hosts[0], ""
+		return t.present(t.s.Hosts[0])
 	default:
 		return t.desk()
 	}
