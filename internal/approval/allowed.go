@@ -108,7 +108,7 @@ func (s *State) mayRemoveSign(actor string) error {
 	}
 	for i := range s.Visits {
 		for _, p := range s.Visits[i].Participants {
-			if p.AddedBy == actor && p.live() && s.Visits[i].ID != v.ID {
+			if p.AddedBy == actor && p.live() && !p.advises() && s.Visits[i].ID != v.ID {
 				refusal = errs.New(CodeStepPassed, "approval.step_passed", "step", s.Visits[i].Step)
 			}
 		}
@@ -118,7 +118,7 @@ func (s *State) mayRemoveSign(actor string) error {
 		case p.AddedBy != actor || !p.live():
 		case p.pending():
 			return nil
-		default:
+		case !p.advises(): // an opinion is no signature
 			refusal = errs.New(CodeAlreadyDecided, "approval.already_decided", "step", v.Step)
 		}
 	}

@@ -126,6 +126,9 @@ func TestAddedSigners(t *testing.T) {
 			begin(t, steps(t, Rules{}, by(ModeAny, "sue"), by(ModeAny, "max")), company()).do("sue", AddSign, add(Before, "ben")).
 				do("ben", Approve).do("sue", Approve).at1("b", "max").refused(CodeStepPassed, "sue", RemoveSign, to("ben"))
 		},
+		"who_gave_an_opinion_was_not_added": func(t *testing.T) {
+			one(t).do("sue", Delegate, to("ben")).do("ben", Approve).refused(CodeNotAddedByYou, "sue", RemoveSign, to("ben"))
+		},
 		"who_was_removed_was_not_added": func(t *testing.T) {
 			one(t).do("sue", AddSign, add(Before, "ben")).do("sue", RemoveSign, to("ben")).refused(CodeNotAddedByYou, "sue", RemoveSign, to("ben"))
 		},
