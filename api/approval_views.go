@@ -20,6 +20,7 @@ type approvalView struct {
 	Subject        string                `json:"subject"`
 	Chain          string                `json:"chain"`
 	Purpose        string                `json:"purpose"`
+	ClientID       *string               `json:"client_id"`
 	RequesterID    string                `json:"requester_id"`
 	State          models.ApprovalStatus `json:"state"`
 	Outcome        *approval.Outcome     `json:"outcome"`
@@ -33,9 +34,11 @@ type approvalView struct {
 	Departures     []models.Departure    `json:"departures"`
 	Over           *int64                `json:"over"`
 	Currency       *string               `json:"currency"`
+	CreatedBy      string                `json:"created_by"`
 	CreatedAt      Time                  `json:"created_at"`
 	UpdatedAt      Time                  `json:"updated_at"`
 	EndedAt        *Time                 `json:"ended_at"`
+	ClosedAt       *Time                 `json:"closed_at"` // as ended_at: every process object has it
 	Version        int64                 `json:"version"`
 	AllowedActions []approval.Verb       `json:"allowed_actions"`
 }
@@ -84,7 +87,8 @@ func (h *approvals) view(c *gin.Context, row models.ApprovalRow) (approvalView, 
 		Steps: each(chain.Steps(s.Chain), func(step approval.StepView) approvalStepView { return toStepView(c, step) }),
 		CC:    append([]string{}, s.Chain.CC...), Facts: flatFacts(s.Chain.Request.Facts),
 		Changes: append([]models.FieldChange{}, s.Changes...), Departures: append([]models.Departure{}, s.Departures...),
-		Currency: filled(s.Currency), CreatedAt: Time(s.CreatedAt), UpdatedAt: Time(s.UpdatedAt), EndedAt: timePtr(s.Chain.EndedAt),
+		Currency: filled(s.Currency), ClientID: row.ClientID, CreatedBy: or(s.CreatedBy, s.Chain.Request.Requester), CreatedAt: Time(s.CreatedAt),
+		UpdatedAt: Time(s.UpdatedAt), EndedAt: timePtr(s.Chain.EndedAt), ClosedAt: timePtr(s.Chain.EndedAt),
 		Version: s.Seq, AllowedActions: s.AllowedVerbs(caller(c).User.ID, h.now()),
 	}
 	if s.Chain.Outcome != "" {

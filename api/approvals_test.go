@@ -137,6 +137,7 @@ func TestApprovalSaysWhereItStandsAndWhatTheCallerMayDo(t *testing.T) {
 		"changes":    []any{map[string]any{"field": "ends_at", "before": "1", "after": "2"}},
 		"departures": []any{map[string]any{"field": "meals", "rule": "per_head", "standard": "100", "planned": "200"}},
 		"over":       300., "currency": "CNY", "created_at": "2026-03-06T09:00:00.000Z", "updated_at": "2026-03-06T11:00:00.000Z", "ended_at": nil,
+		"closed_at": nil, "created_by": ann, "client_id": nil,
 		"version": 2., "allowed_actions": []any{"approve", "reject", "return", "transfer", "delegate", "add-sign", "cc", "comment"},
 	}, v)
 	participant := func(user, state string, decided, comment any) any {
@@ -159,6 +160,7 @@ func TestApprovalSaysWhereItStandsAndWhatTheCallerMayDo(t *testing.T) {
 	view := b.act(sup, "reject", `{}`)
 	require.Equal(t, []any{"rejected", "rejected", sup, []any{}}, []any{view["state"], view["outcome"], view["outcome_by"], view["allowed_actions"]})
 	require.Equal(t, "2026-03-06T11:00:00.001Z", view["ended_at"])
+	require.Equal(t, view["ended_at"], view["closed_at"])
 }
 
 func TestStepsAreCalledWhatTheReaderCallsThem(t *testing.T) {

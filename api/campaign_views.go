@@ -31,6 +31,7 @@ type campaignView struct {
 	Runs           int                     `json:"runs"`
 	Run            *campaignRunView        `json:"run"`
 	PausedBy       *string                 `json:"paused_by"`
+	ClientID       *string                 `json:"client_id"`      // always null: a campaign asks many
 	PolicyVersion  *int                    `json:"policy_version"` // of the latest run; null before the first
 	Version        int64                   `json:"version"`        // of the definition
 	CreatedBy      string                  `json:"created_by"`

@@ -53,6 +53,7 @@ type ApprovalState struct {
 	Departures      []Departure    `json:"departures,omitempty"`
 	CalendarID      string         `json:"calendar_id"`
 	CalendarVersion int            `json:"calendar_version"`
+	CreatedBy       string         `json:"created_by,omitempty"` // the first requester; empty in those begun before it was kept
 	CreatedAt       time.Time      `json:"created_at"`
 	UpdatedAt       time.Time      `json:"updated_at"`
 	Seq             int64          `json:"seq"`       // steps so far
@@ -118,8 +119,9 @@ type DecideApproval func(stored *ApprovalState) (ApprovalStep, error)
 
 // ApprovalRow is an approval as it is read.
 type ApprovalRow struct {
-	State   ApprovalState
-	Subject string // what the subject is called, for people
+	State    ApprovalState
+	Subject  string  // what the subject is called, for people
+	ClientID *string // whose the subject is; nil: nobody's
 }
 
 // ApprovalFilter narrows a list of approvals; zero fields do not.

@@ -132,7 +132,7 @@ func (t *approvalStep) begin(old *ApprovalState, in AdvanceApproval) (approval.E
 	t.s = &ApprovalState{
 		ID: in.ApprovalID, Process: in.Process, Parent: in.Parent, SubjectID: o.SubjectID, Number: o.Number, Purpose: string(o.Purpose),
 		Chain: chain, Currency: o.Currency, OverBy: o.Over, Changes: o.Changes, Departures: o.Departures,
-		CalendarID: t.rules.CalendarID, CalendarVersion: t.rules.CalendarVersion, CreatedAt: t.at,
+		CalendarID: t.rules.CalendarID, CalendarVersion: t.rules.CalendarVersion, CreatedBy: o.RequesterID, CreatedAt: t.at,
 	}
 	return fx, err
 }

@@ -59,13 +59,14 @@ func (q *query) filterApprovals(f models.ApprovalFilter) {
 	}
 }
 
-// approvalColumns is what a models.ApprovalRow is made of. The name of the subject is looked up where its process keeps it.
-const approvalColumns = `SELECT a.state, coalesce(c.subject, r.purpose, (` + clientSubject + `a.subject_id), '') AS subject
-FROM approvals a LEFT JOIN cases c ON c.id = a.subject_id LEFT JOIN receptions r ON r.id = a.subject_id WHERE `
+// approvalColumns is what a models.ApprovalRow is made of. What the subject is called, and whose it is, is looked up where its
+// process keeps it.
+const approvalColumns = `SELECT a.state, coalesce(c.subject, r.purpose, k.name, '') AS subject, coalesce(c.client_id, r.client_id, k.id) AS client_id
+FROM approvals a LEFT JOIN cases c ON c.id = a.subject_id LEFT JOIN receptions r ON r.id = a.subject_id LEFT JOIN clients k ON k.id = a.subject_id WHERE `
 
-// subjectName looks the same up for one approval.
-const subjectName = `SELECT coalesce((SELECT subject FROM cases WHERE id = $1), (SELECT purpose FROM receptions WHERE id = $1),
-	(` + clientSubject + `$1), '')`
+// approvalSubject looks the same up for one approval.
+const approvalSubject = `SELECT subject, client_id FROM cases WHERE id = $1 UNION ALL SELECT purpose, client_id FROM receptions WHERE id = $1
+	UNION ALL SELECT name, id FROM clients WHERE id = $1`
 
 // clientSubject is what is shown of a client that something is about.
 const clientSubject = `SELECT k.name FROM clients k WHERE k.id = `
@@ -86,7 +87,7 @@ func (s *Store) Approval(ctx context.Context, actor models.Actor, id string) (mo
 }
 
 // ApprovalAfter returns an approval as of the step or later, whoever asks: for who has taken the step. What this process itself
-// has written it does not read again, but for the name of the subject. It is shared: read it, never write to it. not_found
+// has written it does not read again, but for the subject. It is shared: read it, never write to it. not_found
 // when there is none.
 func (s *Store) ApprovalAfter(ctx context.Context, id string, seq int64) (models.ApprovalRow, error) {
 	state, ok := s.cache.approvals.Get(id)
@@ -95,12 +96,15 @@ func (s *Store) ApprovalAfter(ctx context.Context, id string, seq int64) (models
 	}
 	row := models.ApprovalRow{State: state}
 	if c, ok := s.cache.cases.after(state.SubjectID, 0); ok { // what a case is called never changes
-		row.Subject = c.Record.Subject
+		row.Subject, row.ClientID = c.Record.Subject, &c.State.ClientID
 		return row, nil
 	}
 	err := s.onConn(ctx, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, subjectName, state.SubjectID).Scan(&row.Subject)
+		return conn.QueryRow(ctx, approvalSubject, state.SubjectID).Scan(&row.Subject, &row.ClientID)
 	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
 	return row, err
 }
 

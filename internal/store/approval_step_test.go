@@ -44,7 +44,7 @@ func TestApproval_is_read_back_as_its_steps_wrote_it(t *testing.T) {
 	require.Equal(t, approval.Approved, s.Chain.Outcome)
 	row, err := k.Approval(t.Context(), everything, approvalID)
 	require.NoError(t, err)
-	require.Equal(t, models.ApprovalRow{State: s, Subject: "账户被锁"}, row)
+	require.Equal(t, models.ApprovalRow{State: s, Subject: "账户被锁", ClientID: &k.client.ID}, row)
 
 	done, err := k.Task(t.Context(), actor(k.one), asked)
 	require.NoError(t, err)

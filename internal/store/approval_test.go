@@ -14,6 +14,26 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
+func TestApproval_says_what_it_is_about_and_for_which_client(t *testing.T) {
+	t.Parallel()
+	k := newCourt(t, store.Options{})
+	s := k.ask(t)
+	for name, read := range map[string]func() (models.ApprovalRow, error){
+		"one":            func() (models.ApprovalRow, error) { return k.Approval(t.Context(), everything, s.ID) },
+		"after its step": func() (models.ApprovalRow, error) { return k.ApprovalAfter(t.Context(), s.ID, s.Seq) },
+		"in a list": func() (models.ApprovalRow, error) {
+			rows, _, err := k.Approvals(t.Context(), everything, models.ApprovalFilter{}, models.Page{})
+			return rows[0], err
+		},
+	} {
+		row, err := read()
+		require.NoError(t, err, name)
+		require.Equal(t, "账户被锁", row.Subject, name)
+		require.Equal(t, &k.client.ID, row.ClientID, name)
+		require.Equal(t, s.Chain.Request.Requester, row.State.CreatedBy, name)
+	}
+}
+
 func TestApproval_is_seen_by_those_who_have_a_part_in_it_and_by_nobody_else(t *testing.T) {
 	t.Parallel()
 	k := newCourt(t, store.Options{})
