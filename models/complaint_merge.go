@@ -264,13 +264,16 @@ func (t *step) giveBack(caseID string, m *Merge) error {
 			continue
 		}
 		later := slices.IndexFunc(t.s.Inherited[n+1:], func(o Inherited) bool { return o.Name == in.Name })
-		i := t.s.current(in.Name)
+		i, was := t.s.current(in.Name), given.current(in.Name)
+		if i < 0 || was < 0 { // an earlier program has given it back with another merge
+			continue
+		}
 		taken := &t.s.Promises[i]
 		if later >= 0 { // a second merge has set it aside
 			later += n + 1
 			taken = t.s.Inherited[later].Own
 		}
-		if !taken.Open() || taken.Cycle != given.Promises[given.current(in.Name)].Cycle {
+		if taken == nil || !taken.Open() || taken.Cycle != given.Promises[was].Cycle {
 			continue
 		}
 		own := in.Own

@@ -198,6 +198,32 @@ func TestMerges_are_undone_in_any_order(t *testing.T) {
 	}
 }
 
+func TestUnlink_of_a_merge_whose_promise_an_earlier_program_gave_back(t *testing.T) {
+	t.Parallel()
+	o := company()
+	r := rules(t, o)
+	for name, stored := range map[string]func(*models.CaseState){
+		"it is gone": func(s *models.CaseState) {
+			s.Promises = slices.DeleteFunc(slices.Clone(s.Promises), func(p sla.Promise) bool { return p.Name == "resolution" })
+		},
+		"so is what a later merge set aside": func(s *models.CaseState) {
+			s.Inherited = append(slices.Clone(s.Inherited), models.Inherited{FromCase: "case_0", Name: "resolution"})
+		},
+	} {
+		survivor := newCourse(t, o, func(d *models.RecordCase) { d.Impact, d.Urgency = "low", "low" })
+		loser := newCourse(t, o, func(d *models.RecordCase) { d.ID = "case_2" })
+		link := event(t, actor(o, "mia"), models.ActionLink, models.Link{CaseID: "case_2", Kind: models.LinkDuplicate})
+		steps, err := models.ApplyPair(&survivor.state, &loser.state, link, monday.Add(time.Minute), r, r)
+		require.NoError(t, err, name)
+		s := steps[0].State
+		stored(&s)
+		unlink := event(t, actor(o, "mia"), models.ActionUnlink, models.Unlink{CaseID: "case_2"})
+		steps, err = models.ApplyPair(&s, &steps[1].State, unlink, monday.Add(time.Hour), r, r)
+		require.NoError(t, err, name)
+		require.False(t, slices.ContainsFunc(steps[0].State.Inherited, func(in models.Inherited) bool { return in.FromCase == "case_2" }), name)
+	}
+}
+
 func TestUnlink_is_refused_while_the_survivor_is_merged_itself(t *testing.T) {
 	t.Parallel()
 	o := company()
