@@ -11,6 +11,9 @@ ENGINE_SOURCES := $(filter-out %_test.go,$(wildcard $(ENGINE)/*.go)) $(ENGINE)/g
 FLAGS := -buildvcs=false -trimpath
 LDFLAGS := -s -w
 
+# The test that opens pages in a browser is a package of Node.js.
+PAGES := internal/e2e/pages
+
 STAGE := scripts/stage.sh
 TOOLS := bin/tools
 
@@ -45,8 +48,15 @@ setup: ## Check what is needed on this machine; install it as root on Debian or 
 test: setup-test build lint test-main test-engine ## Run every check and test
 
 .PHONY: setup-test
-setup-test:
+setup-test: setup-tools $(PAGES)/node_modules
+
+.PHONY: setup-tools
+setup-tools:
 	@scripts/setup.sh --test
+
+$(PAGES)/node_modules: $(PAGES)/package-lock.json | setup-tools
+	@$(STAGE) "install what opens pages in a browser" npm ci --prefix $(PAGES) --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 .PHONY: test-main
 test-main: ## Test the product; needs make build

@@ -4,11 +4,12 @@
 # one, and otherwise names the exact package to install. Says nothing when all
 # is there.
 #
-# usage: scripts/setup.sh [--test]   --test: also what the race detector needs
+# usage: scripts/setup.sh [--test]   --test: also what the race detector and the test of pages in a browser need
 set -euo pipefail
 
 readonly go_minimum=1.26
 readonly postgres_minimum=14
+readonly node_minimum=20
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
@@ -93,8 +94,39 @@ check_compiler() {
 		"or run xcode-select --install (macOS)"
 }
 
+has_node() {
+	local version
+	version=$(node --version 2>/dev/null) # v20.20.2
+	version=${version#v}
+	[[ ${version%%.*} -ge $node_minimum ]] && have npm
+}
+
+check_node() {
+	has_node && return
+	if can_apt && apt_install nodejs npm && has_node; then
+		return
+	fi
+	fail "the test of pages in a browser needs Node.js $node_minimum or later with npm: install it from https://nodejs.org/"
+}
+
+has_browser() {
+	have chromium || have chromium-browser || have google-chrome || [[ -n ${CHROMIUM-} ]] ||
+		compgen -G "/Applications/*Chrom*.app" >/dev/null
+}
+
+check_browser() {
+	has_browser && return
+	if can_apt && apt_install chromium && has_browser; then
+		return
+	fi
+	fail "the test of pages in a browser needs Chromium: install the package chromium (Debian, Fedora) or Google Chrome," \
+		"or name the program with CHROMIUM"
+}
+
 check_go
 check_postgres
 if [[ ${1-} == --test ]]; then
 	check_compiler
+	check_node
+	check_browser
 fi

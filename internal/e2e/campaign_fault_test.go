@@ -50,6 +50,7 @@ func TestCampaigns(t *testing.T) {
 	t.Run("survive a pause, a new rate, a restart and a resume", func(t *testing.T) { s.campaignOperated(t, server) })
 	t.Run("close the loop", func(t *testing.T) { s.campaignClosesTheLoop(t, server) })
 	t.Run("ask the visitor of a reception", func(t *testing.T) { s.receptionAsksItsVisitor(t, server) })
+	t.Run("be answered in a browser", func(t *testing.T) { s.pagesInABrowser(t, server) })
 	s.verify(t)
 }
 
