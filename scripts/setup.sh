@@ -9,7 +9,7 @@ set -euo pipefail
 
 readonly go_minimum=1.26
 readonly postgres_minimum=14
-readonly node_minimum=20
+readonly node_minimum=18
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
@@ -96,7 +96,7 @@ check_compiler() {
 
 has_node() {
 	local version
-	version=$(node --version 2>/dev/null) # v20.20.2
+	version=$(node --version 2>/dev/null) # v18.20.4
 	version=${version#v}
 	[[ ${version%%.*} -ge $node_minimum ]] && have npm
 }
