@@ -17,6 +17,8 @@ type RelationshipStore interface {
 	AdvanceRelationship(ctx context.Context, clientID string, believed *models.RelationshipState, decide models.DecideRelationship) (behind *models.RelationshipState, mail bool, err error)
 	// OpenRows reads the rows of what is open at the client.
 	OpenRows(ctx context.Context, clientID string) (models.OpenRows, error)
+	// LeftRows reads the rows of what is still owed to clients that were merged into this one and whose own processes have ended.
+	LeftRows(ctx context.Context, clientID string) (models.OpenRows, error)
 	// Client reads a client.
 	Client(ctx context.Context, id string) (models.Client, error)
 	// Org is the organisation as it stands, or as it stood a moment ago.
@@ -67,7 +69,7 @@ func (a *Relationship) AdvanceRelationship(ctx context.Context, in models.Advanc
 func (a *Relationship) attempt(ctx context.Context, in models.AdvanceRelationship, org func(context.Context) (*models.Org, error)) (models.Advanced[models.RelationshipState], error) {
 	var step models.RelationshipStep
 	behind, mail, err := a.Store.AdvanceRelationship(ctx, in.ClientID, in.State, func(stored *models.RelationshipState) (models.RelationshipStep, error) {
-		rules, err := a.rules(ctx, in.ClientID, org)
+		rules, err := a.rules(ctx, in.ClientID, in.Event.Action, org)
 		if err != nil {
 			return models.RelationshipStep{}, err
 		}
@@ -84,7 +86,7 @@ func (a *Relationship) attempt(ctx context.Context, in models.AdvanceRelationshi
 }
 
 // rules reads by what a step is decided, as it is now.
-func (a *Relationship) rules(ctx context.Context, clientID string, org func(context.Context) (*models.Org, error)) (models.RelationshipRules, error) {
+func (a *Relationship) rules(ctx context.Context, clientID string, action models.RelationshipAction, org func(context.Context) (*models.Org, error)) (models.RelationshipRules, error) {
 	rules, err := a.Rules.ForRelationship(ctx)
 	if err != nil {
 		return rules, err
@@ -95,20 +97,35 @@ func (a *Relationship) rules(ctx context.Context, clientID string, org func(cont
 	if rules.Org, err = org(ctx); err != nil {
 		return rules, err
 	}
-	rules.Open, err = a.Store.OpenRows(ctx, clientID)
+	if rules.Open, err = a.Store.OpenRows(ctx, clientID); err != nil {
+		return rules, err
+	}
+	// Merges are rare: a command is not made slower for them. The process is told, else the clock finds out.
+	if action == models.RelationshipAlign || action == models.RelationshipTick {
+		rules.Left, err = a.Store.LeftRows(ctx, clientID)
+	}
 	return rules, err
 }
 
-// TellClient gives news to the process of the client that they are about. Idempotency key: the ids and steps of the facts, by
-// which the process knows those that it has been told. A client that was merged, or whose process is over, has no use for
-// them: that is no error.
+// TellClient gives news to the process of the client that they are about; of a client that was merged, to that of the survivor:
+// it is the same company. Idempotency key: the ids and steps of the facts, by which the process knows those that it has been
+// told. A process that is over, and yet has no survivor, has no use for them: that is no error.
 func (a *Relationship) TellClient(ctx context.Context, news models.ClientNews) (struct{}, error) {
-	c, err := a.Store.Client(ctx, news.ClientID)
-	if err != nil || c.MergedIntoID != nil {
-		return struct{}{}, err
+	for {
+		c, err := a.Store.Client(ctx, news.ClientID)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if c.MergedIntoID != nil {
+			news.ClientID = *c.MergedIntoID
+			continue
+		}
+		err = a.Clients.Tell(ctx, news)
+		if errs.CodeOf(err) != errs.ProcessClosed {
+			return struct{}{}, err
+		}
+		if c, err = a.Store.Client(ctx, news.ClientID); err != nil || c.MergedIntoID == nil {
+			return struct{}{}, err
+		}
 	}
-	if err := a.Clients.Tell(ctx, news); errs.CodeOf(err) != errs.ProcessClosed {
-		return struct{}{}, err
-	}
-	return struct{}{}, nil
 }

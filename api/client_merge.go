@@ -102,7 +102,7 @@ type mergeClientRequest struct {
 }
 
 // merge joins a client that is a duplicate into another one, for good: its contacts move, and nothing new begins under it.
-// Its cases and receptions go on; its relationship ends, and what was promised in it stays written there. 404 unknown, 409 client_merged when one of them was merged before, 422 bad values.
+// Its cases and receptions go on; its relationship ends, and what is owed in it passes to the survivor in a moment. 404 unknown, 409 client_merged when one of them was merged before, 422 bad values.
 func (h *clients) merge(c *gin.Context) {
 	var req mergeClientRequest
 	if err := bind(c, &req); err != nil {

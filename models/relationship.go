@@ -151,6 +151,7 @@ type RelationshipState struct {
 	Orders []ApprovalOrder `json:"orders,omitempty"` // until the approval has answered
 	Tell   *Succession     `json:"tell,omitempty"`   // what other processes must learn last: told even if a worker dies after the step
 	Drafts *ReceptionOrder `json:"drafts,omitempty"` // the latest receptions to draft, likewise
+	Merged *Merger         `json:"merged,omitempty"` // the survivor, who is to learn what it is owed; nil before the merge
 
 	CreatedAt time.Time  `json:"created_at"`
 	UpdatedAt time.Time  `json:"updated_at"`
@@ -328,6 +329,12 @@ type Succession struct {
 	ToID       string   `json:"to_id"`
 	Cases      []string `json:"cases,omitempty"`
 	Receptions []string `json:"receptions,omitempty"`
+}
+
+// Merger says into which client this one was merged.
+type Merger struct {
+	Seq    int64  `json:"seq"` // the step that ended the relationship
+	IntoID string `json:"into_id"`
 }
 
 // ReceptionOrder asks for drafts of receptions: planned activities that have fallen due.

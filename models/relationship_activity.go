@@ -132,11 +132,16 @@ func (t *relationshipStep) closePlan(data json.RawMessage) error {
 	})
 	row := t.planRow(p.ID)
 	row.Summary = c.Note
+	t.cutShort(row)
+	t.endPlan(p, PlanClosed, "plan_closed")
+	return err
+}
+
+// cutShort ends the period of a plan with this day, if it is not over before.
+func (t *relationshipStep) cutShort(row *PlanRow) {
 	if tonight := t.midnight(t.at); tonight.Before(row.Until) {
 		row.Until = tonight
 	}
-	t.endPlan(p, PlanClosed, "plan_closed")
-	return err
 }
 
 // midnight is the end of the day on the calendar's clock.

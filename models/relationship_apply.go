@@ -27,6 +27,7 @@ type RelationshipRules struct {
 	Org            *Org
 	Client         Client   // as its row is
 	Open           OpenRows // of what is open at the client; it is never changed
+	Left           OpenRows // of what is owed to clients that were merged into this one and have ended; it is never changed
 }
 
 // The rules by which a relationship decides.
@@ -132,6 +133,7 @@ func (t *relationshipStep) take(old *RelationshipState, e RelationshipEvent) err
 		if err := t.align(); err != nil { // the row may have changed since, too
 			return err
 		}
+		t.inherit()
 	}
 	switch e.Action {
 	case RelationshipTick:

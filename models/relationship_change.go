@@ -35,12 +35,7 @@ func (t *relationshipStep) regain(data json.RawMessage) error {
 // reopenTasks gives the tasks again that ended when the client was lost: of what was open then, and still is.
 func (t *relationshipStep) reopenTasks() {
 	s := t.s
-	for _, o := range s.Commitments {
-		t.task(TaskKeepCommitment, o.ID, o.OwnerID, &o.DueAt, "rule", "commitment")
-	}
-	for _, o := range s.Opinions {
-		t.task(TaskAnswerOpinion, o.ID, o.OwnerID, &o.DueAt, "rule", ruleResponsibility)
-	}
+	t.owedTasks()
 	for _, p := range s.Plans {
 		if p.Returned {
 			t.task(TaskRevisePlan, p.ID, p.OwnerID, nil, "rule", ruleApproval)
@@ -67,6 +62,16 @@ func (t *relationshipStep) reopenTasks() {
 	}
 	if h := s.HandOver; h != nil {
 		t.task(TaskAcceptAccount, s.ID, h.ToID, nil, "rule", "hand_over", "from_id", h.FromID)
+	}
+}
+
+// owedTasks gives the tasks of what is owed to the client, but those that are open already.
+func (t *relationshipStep) owedTasks() {
+	for _, o := range t.s.Commitments {
+		t.task(TaskKeepCommitment, o.ID, o.OwnerID, &o.DueAt, "rule", "commitment")
+	}
+	for _, o := range t.s.Opinions {
+		t.task(TaskAnswerOpinion, o.ID, o.OwnerID, &o.DueAt, "rule", ruleResponsibility)
 	}
 }
 
@@ -129,31 +134,4 @@ func (t *relationshipStep) align() error {
 		}
 		return t.retime()
 	})
-}
-
-// merged ends the relationship of a client that was a duplicate.
-func (t *relationshipStep) merged(e RelationshipEvent) error {
-	c, err := dataOf[MergedClient](e.Data)
-	if err != nil {
-		return err
-	}
-	if e.Meta.Actor.ID != "" {
-		t.actor = e.Meta.Actor.ID
-	}
-	t.s.Stage = StageMerged
-	for _, o := range t.s.Orders {
-		t.giveUp(o.ID)
-	}
-	t.s.Tasks = t.settle(t.s.Tasks, TaskCancelled)
-	t.event("merged", "into_id", c.IntoID)
-	return nil
-}
-
-// gone ends the relationship of a client whose merge it was not told of. A command of a person is refused: it ends with
-// whatever happens by itself.
-func (t *relationshipStep) gone(e RelationshipEvent, intoID string) error {
-	if slices.Contains(RelationshipActions(), e.Action) {
-		return t.rules.Client.Open()
-	}
-	return t.merged(RelationshipEvent{Data: raw(MergedClient{IntoID: intoID})})
 }

@@ -296,7 +296,7 @@ func (t *relationshipStep) wantPlan() {
 	has := slices.ContainsFunc(s.Plans, func(p PlanState) bool { return t.at.Before(p.Until) })
 	wanted := period == classification.PlanHalfYear || period == classification.PlanYear
 	switch {
-	case !wanted || has || s.Stage == StageProspect || s.Stage == StageLost:
+	case !wanted || has || s.Stage == StageProspect || s.Stage == StageLost || s.Over():
 		t.done(TaskCancelled, s.ID, TaskDraftPlan)
 	case !t.has(TaskDraftPlan, s.ID) && t.rules.Org.answers(planner) != "":
 		t.task(TaskDraftPlan, s.ID, planner, nil, "rule", ruleClassification, "class", s.Class, "period", string(period))

@@ -62,6 +62,12 @@ func relationship(in models.RelationshipInput) spec[models.RelationshipState, mo
 				last = max(last, tell.Seq)
 				o.asides = append(o.asides, func(ctx workflow.Context) (*models.RelationshipEvent, error) { return nil, succeed(ctx, *tell) })
 			}
+			if into := o.state.Merged; into != nil && into.Seq > told {
+				last = max(last, into.Seq)
+				o.asides = append(o.asides, func(ctx workflow.Context) (*models.RelationshipEvent, error) {
+					return nil, signal(ctx, models.RelationshipWorkflowID(into.IntoID), models.RelationshipChanged, models.RelationshipEvent{Action: models.RelationshipAlign})
+				})
+			}
 			if drafts := o.state.Drafts; drafts != nil && drafts.Seq > told {
 				last = max(last, drafts.Seq)
 				for _, d := range drafts.Items {

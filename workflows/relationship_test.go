@@ -132,6 +132,10 @@ func (a *folder) OpenRows(context.Context, string) (models.OpenRows, error) {
 	return a.open, nil
 }
 
+func (a *folder) LeftRows(context.Context, string) (models.OpenRows, error) {
+	return models.OpenRows{}, nil
+}
+
 func (a *folder) Org(context.Context) (*models.Org, error) { return a.org, nil }
 
 func (a *folder) FreshOrg(context.Context) (*models.Org, error) { return a.org, nil }
@@ -139,13 +143,14 @@ func (a *folder) FreshOrg(context.Context) (*models.Org, error) { return a.org, 
 // bond is the relationship with one client in virtual time, over as many histories as it takes.
 type bond struct {
 	*testing.T
-	store  *folder
-	env    *testsuite.TestWorkflowEnvironment
-	drafts []string // receptions that were drafted
-	asked  []models.ApprovalOrder
-	events int // of the present history, as the engine would count them
-	most   int // of all histories
-	runs   int
+	store   *folder
+	env     *testsuite.TestWorkflowEnvironment
+	drafts  []string // receptions that were drafted
+	asked   []models.ApprovalOrder
+	signals []string // other processes that were told something, and what
+	events  int      // of the present history, as the engine would count them
+	most    int      // of all histories
+	runs    int
 	replies
 }
 
@@ -178,7 +183,10 @@ func (b *bond) history(at time.Time) {
 		b.drafts = append(b.drafts, in.ReceptionID)
 		return models.ReceptionResult{}, nil
 	}).Maybe()
-	b.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(nil).Maybe()
+	b.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(func(_, workflowID, _, name string, _ any) error {
+		b.signals = append(b.signals, workflowID+" "+name)
+		return nil
+	}).Maybe()
 	// Each costs the engine its own events, and at most one workflow task of three.
 	count := func(events int) {
 		b.events += events
@@ -345,6 +353,7 @@ func TestRelationship_ends_when_the_client_was_a_duplicate(t *testing.T) {
 	}}})
 	require.Equal(t, models.StageMerged, b.store.now().Stage)
 	require.NoError(t, b.env.GetWorkflowError())
+	require.Equal(t, []string{"client/client_2 changed"}, b.signals, "the survivor is told that it is owed something")
 }
 
 // years of a client: what people do and what other processes tell, at random instants. settled are the facts of which

@@ -16,6 +16,7 @@ func (s *stack) handedOverAndMerged(t *testing.T) {
 	survivor, b := s.bond(t, nil, M{"class": "B"}), s.bond(t, nil, M{"class": "B"})
 	b.do("am1", b.of("commitments"), M{"text": "A visit in spring", "due_at": time.Now().Add(time.Hour)})
 	b.do("am1", b.of("leads"), M{"kind": "opportunity", "title": "A second press"})
+	promise, lead := b.view().Commitments[0].ID, b.view().Leads[0].ID
 	b.do("am1", b.of("hand-over"), M{"to_id": s.as(t, "am2").ID, "reason": "I move to another region."})
 	b.do("am2", b.of("hand-over/decline"), M{"reason": "Not before the fair."})
 	require.Equal(t, s.as(t, "am1").ID, b.view().AccountManagerID)
@@ -33,6 +34,9 @@ func (s *stack) handedOverAndMerged(t *testing.T) {
 		return h.Events[len(h.Events)-1].EventType == enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
 	}, func() string { return "the end of the relationship" })
 	require.Empty(t, (&matter{t, s, b.ID}).tasks(s.as(t, "am2")))
+	survivor.await("inherited", func(e event) bool { return e.Data["from_id"] == b.ID })
+	survivor.do("am2", "/commitments/"+promise+"/keep", M{"note": "What was promised to the one is kept to the other."})
+	survivor.do("am2", "/leads/"+lead+"/close", M{"outcome": "won", "note": "They bought it."})
 	p := refused(t, b.post("agent1", "/cases", complaint(b.ID, nil)), http.StatusConflict, "client_merged")
 	require.Contains(t, p.Detail, survivor.ID, "it says where to go")
 	refused(t, b.post("am2", b.of("commitments"), M{"text": "Another visit", "due_at": time.Now().Add(time.Hour)}), http.StatusConflict, "client_merged")

@@ -66,6 +66,60 @@ func (s *Store) OpenRows(ctx context.Context, clientID string) (models.OpenRows,
 	return open, err
 }
 
+// duplicates are the clients that were merged into this one, and whose own processes write nothing any more.
+const duplicates = `client_id IN (SELECT c.id FROM clients c JOIN relationships r ON r.id = c.id WHERE c.merged_into_id = $1 AND r.stage = 'merged')`
+
+// LeftRows returns the rows of what is still owed to clients that were merged into this one, once their own processes have ended:
+// promises, opinions and leads. Whom they are about is the person at the survivor who was taken for theirs. It does not ask who may see it.
+func (s *Store) LeftRows(ctx context.Context, clientID string) (models.OpenRows, error) {
+	var left models.OpenRows
+	err := s.onConn(ctx, func(conn *pgx.Conn) error {
+		var b pgx.Batch
+		args := []any{clientID}
+		b.Queue(commitments.columns+`WHERE ended_at IS NULL AND `+duplicates+` ORDER BY due_at, id`, args...).Query(commitments.into(&left.Commitments))
+		b.Queue(opinions.columns+`WHERE answered_at IS NULL AND `+duplicates+` ORDER BY at, id`, args...).Query(opinions.into(&left.Opinions))
+		b.Queue(leads.columns+`WHERE outcome = '' AND `+duplicates+` ORDER BY created_at, id`, args...).Query(leads.into(&left.Leads))
+		if err := conn.SendBatch(ctx, &b).Close(); err != nil {
+			return err
+		}
+		var about []*string
+		for i := range left.Commitments {
+			about = append(about, &left.Commitments[i].ContactID)
+		}
+		for i := range left.Opinions {
+			about = append(about, &left.Opinions[i].ContactID)
+		}
+		return follow(ctx, conn, about)
+	})
+	return left, err
+}
+
+// follow replaces the ids of contacts that were merged by those of the contacts in their place.
+func follow(ctx context.Context, conn *pgx.Conn, contacts []*string) error {
+	ids := make([]string, len(contacts))
+	for i, c := range contacts {
+		ids[i] = *c
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := conn.Query(ctx, `SELECT id, merged_into_id FROM contacts WHERE id = ANY($1) AND merged_into_id IS NOT NULL`, ids)
+	if err != nil {
+		return err
+	}
+	places, into, from := map[string]string{}, "", ""
+	_, err = pgx.ForEachRow(rows, []any{&from, &into}, func() error {
+		places[from] = into
+		return nil
+	})
+	for _, c := range contacts {
+		if place, merged := places[*c]; merged {
+			*c = place
+		}
+	}
+	return err
+}
+
 // section is one of several statements that travel together.
 type section struct {
 	name string

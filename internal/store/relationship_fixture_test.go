@@ -25,6 +25,13 @@ func newBond(t testing.TB, o store.Options) *bond {
 	return b
 }
 
+// newBondOf is the same desk with another client.
+func newBondOf(b *bond, c models.Client) *bond {
+	d := *b.desk
+	d.client = c
+	return &bond{&d}
+}
+
 // next is a step after a state, nil for the first one, with one event.
 func (b *bond) next(old *models.RelationshipState, change func(*models.RelationshipStep)) models.RelationshipStep {
 	at := b.tick()

@@ -241,6 +241,72 @@ func TestRelationship_of_a_merged_client_leaves_the_merge_as_it_is(t *testing.T)
 	require.Equal(t, []string{into.ID}, unbegun)
 }
 
+func TestRelationship_survivor_takes_over_what_is_owed_once_the_duplicate_has_ended(t *testing.T) {
+	t.Parallel()
+	b := newBond(t, store.Options{})
+	s := b.step(t, nil, b.everythingOpen)
+	into, err := b.CreateClient(t.Context(), aClient("华东银行股份"))
+	require.NoError(t, err)
+	survivor, from := newBondOf(b, into), b.client
+	ours := survivor.step(t, nil, nil)
+	of := func(clientID, email string) models.Contact {
+		c, err := b.CreateContact(t.Context(), models.Contact{ID: id.New(id.Contact), ClientID: clientID, Name: "Li Na", Email: email})
+		require.NoError(t, err)
+		return c
+	}
+	same, like := of(from.ID, "li@acme.test"), of(into.ID, "li@acme.test")
+	s = b.step(t, &s, func(p *models.RelationshipStep) {
+		open, err := b.OpenRows(t.Context(), from.ID)
+		require.NoError(t, err)
+		open.Opinions[0].ContactID = same.ID
+		p.Opinions = []*models.OpinionRow{&open.Opinions[0]}
+	})
+	_, err = b.MergeClient(t.Context(), models.ClientMerge{ClientID: from.ID, IntoID: into.ID, Reason: "the same", By: b.boss.ID, At: b.tick(), CommandID: "req_1"})
+	require.NoError(t, err)
+	left, err := b.LeftRows(t.Context(), into.ID)
+	require.NoError(t, err)
+	require.Empty(t, left.Commitments, "its own process may still write them")
+	require.Empty(t, left.Opinions)
+	require.Empty(t, left.Leads)
+
+	b.step(t, &s, func(p *models.RelationshipStep) {
+		open, err := b.OpenRows(t.Context(), from.ID)
+		require.NoError(t, err)
+		at := p.State.UpdatedAt
+		open.Classifications[0].Outcome, open.Classifications[0].DecidedAt = models.GradingWithdrawn, &at
+		open.Plans[0].Status, open.Improvements[0].State, open.Improvements[0].EndedAt = models.PlanWithdrawn, models.ImprovementStopped, &at
+		p.Classifications, p.Plans, p.Improvements = []*models.ClassificationRow{&open.Classifications[0]}, []*models.PlanRow{&open.Plans[0]}, []*models.ImprovementRow{&open.Improvements[0]}
+		done := p.State.Tasks[0]
+		done.State, done.DoneBy, done.DoneAt = models.TaskCancelled, models.System, &at
+		p.Tasks = []models.Task{done}
+		p.State = models.RelationshipState{
+			ID: p.State.ID, Stage: models.StageMerged, Class: p.State.Class, AccountManagerID: p.State.AccountManagerID, CreatedAt: p.State.CreatedAt,
+			UpdatedAt: at, Seq: p.State.Seq, EventSeq: p.State.EventSeq,
+		}
+	})
+	require.Empty(t, b.verify(t))
+	left, err = b.LeftRows(t.Context(), into.ID)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 1, 1}, []int{len(left.Commitments), len(left.Opinions), len(left.Leads)})
+	require.Equal(t, like.ID, left.Opinions[0].ContactID, "who stands for the person at the survivor")
+
+	survivor.step(t, &ours, func(p *models.RelationshipStep) {
+		promise, opinion, lead := left.Commitments[0], left.Opinions[0], left.Leads[0]
+		promise.ClientID, opinion.ClientID, lead.ClientID = into.ID, into.ID, into.ID
+		p.State.Commitments = []models.CommitmentState{{ID: promise.ID, OwnerID: promise.OwnerID, DueAt: promise.DueAt}}
+		p.State.Opinions = []models.OpinionState{{ID: opinion.ID, OwnerID: opinion.OwnerID, ByID: opinion.ByID, DueAt: opinion.DueAt}}
+		p.State.Leads = []models.LeadState{{ID: lead.ID, Stage: lead.Stage, OwnerID: lead.OwnerID, ActedAt: lead.ActedAt}}
+		p.Commitments, p.Opinions, p.Leads = []*models.CommitmentRow{&promise}, []*models.OpinionRow{&opinion}, []*models.LeadRow{&lead}
+	})
+	left, err = b.LeftRows(t.Context(), into.ID)
+	require.NoError(t, err)
+	require.Equal(t, []int{0, 0, 0}, []int{len(left.Commitments), len(left.Opinions), len(left.Leads)}, "nothing is taken twice")
+	open, err := b.OpenRows(t.Context(), into.ID)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 1, 1}, []int{len(open.Commitments), len(open.Opinions), len(open.Leads)})
+	require.Empty(t, b.verify(t))
+}
+
 func TestRelationship_plans_of_one_client_never_overlap(t *testing.T) {
 	t.Parallel()
 	b := newBond(t, store.Options{})
