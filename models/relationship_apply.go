@@ -281,9 +281,10 @@ func (t *relationshipStep) fact(kind health.Kind, factID string, value int) {
 
 func (t *relationshipStep) keepFact(f health.Fact) { t.s.Facts = health.Merge(t.s.Facts, f, KeptFacts) }
 
-// task gives somebody a task about something of this client. One of the same kind about the same thing is given once.
+// task gives somebody a task about something of this client. One of the same kind about the same thing is given once; of a lost
+// client nobody can do anything, and the task is given when the client is regained.
 func (t *relationshipStep) task(kind, about, userID string, due *time.Time, why ...string) {
-	if userID = t.rules.Org.answers(userID); userID == "" {
+	if userID = t.rules.Org.answers(userID); userID == "" || t.s.Stage == StageLost {
 		return
 	}
 	if slices.ContainsFunc(t.s.Tasks, func(o Task) bool { return o.Kind == kind && o.UserID == userID && o.Why["about"] == about }) {

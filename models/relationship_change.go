@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -37,8 +38,8 @@ func (t *relationshipStep) reopenTasks() {
 	s := t.s
 	t.owedTasks()
 	for _, p := range s.Plans {
-		if p.Returned {
-			t.task(TaskRevisePlan, p.ID, p.OwnerID, nil, "rule", ruleApproval)
+		if p.Returned && !s.givenUp(p.ApprovalID) {
+			t.task(TaskRevisePlan, p.ID, t.reviser(s.order(p.ApprovalID).RequesterID), nil, "rule", ruleApproval)
 		}
 		for _, a := range p.Activities {
 			if a.Opened && a.Outcome == "" {
@@ -57,8 +58,8 @@ func (t *relationshipStep) reopenTasks() {
 			}
 		}
 	}
-	if p := s.Proposal; p != nil && p.Returned {
-		t.task(TaskReviseClass, s.ID, p.RequesterID, nil, "rule", ruleApproval)
+	if p := s.Proposal; p != nil && p.Returned && !s.givenUp(p.ApprovalID) {
+		t.task(TaskReviseClass, s.ID, t.reviser(p.RequesterID), nil, "rule", ruleApproval)
 	}
 	if h := s.HandOver; h != nil {
 		t.task(TaskAcceptAccount, s.ID, h.ToID, nil, "rule", "hand_over", "from_id", h.FromID)
@@ -103,6 +104,9 @@ func (t *relationshipStep) left(data json.RawMessage) error {
 		}
 		t.succeed(c.UserID, heir, t.s.owned(c.UserID))
 		t.reassignTasks(c.UserID, heir, "")
+		if keeper := cmp.Or(t.s.AccountManagerID, heir); keeper != "" {
+			t.askedBy(c.UserID, keeper)
+		}
 		t.assignTeam()
 		t.event("leaver_succeeded", "from_id", c.UserID, "to_id", heir)
 		return nil

@@ -206,8 +206,9 @@ func (t *relationshipStep) classDecided(d ApprovalDecided) error {
 		p.Returned = true
 		t.event("class_returned", "class", p.Class, "comment", d.Comment, "approval_id", p.ApprovalID)
 		if !t.s.givenUp(p.ApprovalID) {
-			t.task(TaskReviseClass, t.s.ID, p.RequesterID, nil, "rule", ruleApproval, "class", p.Class, "comment", d.Comment)
-			t.tell("class_returned", []string{p.RequesterID}, "class", p.Class, "comment", d.Comment)
+			reviser := t.reviser(p.RequesterID)
+			t.task(TaskReviseClass, t.s.ID, reviser, nil, "rule", ruleApproval, "class", p.Class, "comment", d.Comment)
+			t.tell("class_returned", []string{reviser}, "class", p.Class, "comment", d.Comment)
 		}
 		return nil
 	}
@@ -229,6 +230,15 @@ func (t *relationshipStep) classDecided(d ApprovalDecided) error {
 	t.event("class_"+row.Outcome, "class", p.Class, "comment", d.Comment, "approval_id", p.ApprovalID)
 	t.tell("class_"+row.Outcome, []string{p.RequesterID}, "class", p.Class, "comment", d.Comment)
 	return nil
+}
+
+// reviser is who revises what was returned: who asked for it, unless they may not any more; then who looks after the client.
+func (t *relationshipStep) reviser(requesterID string) string {
+	u, keeper := t.rules.Org.Users[requesterID], t.s.AccountManagerID
+	if keeper == "" || requesterID == keeper || u.Active && May(u.Roles, PermRelationshipManage) {
+		return requesterID
+	}
+	return keeper
 }
 
 // deciders are the people who have decided: all who approved, or who else has answered.

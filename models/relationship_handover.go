@@ -120,6 +120,7 @@ func (t *relationshipStep) manage(toID, event string) {
 	if from != "" && toID != "" {
 		t.succeed(from, toID, s.owned(from)) // what has come to them since the offer goes along
 		t.reassignTasks(from, toID, "")
+		t.askedBy(from, toID)
 	}
 	t.dropOffer()
 	t.done(TaskDone, s.ID, TaskRotateManager)
@@ -130,6 +131,19 @@ func (t *relationshipStep) manage(toID, event string) {
 	t.tell("account_handed_over", append(s.ReadPrincipals(), from))
 	if toID != "" && from != "" {
 		t.Messages = append(t.Messages, ClientMessage{Kind: MessageAccountManager, Data: map[string]string{"manager_id": toID}})
+	}
+}
+
+// askedBy lets what somebody has asked approvals for be asked by who follows them: who looks after the client now revises and
+// withdraws it, hears of it, and decides on it no more than the one before.
+func (t *relationshipStep) askedBy(from, to string) {
+	for i := range t.s.Orders {
+		if o := &t.s.Orders[i]; o.RequesterID == from && o.Verb != ApprovalWithdraw {
+			o.Verb, o.Seq, o.RequesterID = ApprovalHandOver, t.s.Seq+1, to
+		}
+	}
+	if p := t.s.Proposal; p != nil && p.RequesterID == from {
+		p.RequesterID = to
 	}
 }
 

@@ -74,6 +74,86 @@ func TestHandOver_of_the_account_takes_all_that_is_left_and_tells_the_client(t *
 	b.hasNothing("amy")
 }
 
+// asked is an account with a plan and a class that wait for their approvals, both asked for by amy.
+func asked(t require.TestingT) (b *bond, plan, class string) {
+	b = accountOf(t)
+	b.do(4*time.Hour, "amy", models.RelationshipPlanSubmit, models.OfPlan{PlanID: b.state.Plans[0].ID})
+	b.do(5*time.Hour, "amy", models.RelationshipClassify, models.Classify{ProposedClass: "B", Reason: "They buy less", Criteria: criteriaOf(60, nil)})
+	return b, b.state.Plans[0].ApprovalID, b.state.Proposal.ApprovalID
+}
+
+// askedBy requires that all approvals are told who asks from now on, by the latest step.
+func (b *bond) askedBy(user string) {
+	for _, o := range b.state.Orders {
+		require.Equal(b.t, []any{models.ApprovalHandOver, user, b.state.Seq}, []any{o.Verb, o.RequesterID, o.Seq})
+	}
+	require.Len(b.t, b.state.Orders, 2)
+	require.Equal(b.t, user, b.state.Proposal.RequesterID)
+}
+
+func TestHandOver_takes_requests_along_so_that_the_new_account_manager_revises_them(t *testing.T) {
+	t.Parallel()
+	b, plan, class := asked(t)
+	b.do(6*time.Hour, "amy", models.RelationshipHandOver, models.OfferAccount{ToID: "ben"})
+	b.do(7*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{})
+	b.askedBy("ben")
+	b.decided(8*time.Hour, plan, models.OutcomeReturned, "sam")
+	b.decided(9*time.Hour, class, models.OutcomeReturned, "sam")
+	require.Equal(t, []string{"ben"}, b.tasks(models.TaskRevisePlan))
+	require.Equal(t, []string{"ben"}, b.tasks(models.TaskReviseClass))
+	b.hasNothing("amy")
+	step := b.do(10*time.Hour, "ben", models.RelationshipPlanSubmit, models.OfPlan{PlanID: b.state.Plans[0].ID})
+	require.Contains(t, happened(step), "plan_submitted")
+	require.Equal(t, "ben", b.state.Orders[len(b.state.Orders)-1].RequesterID)
+}
+
+func TestHandOver_to_the_heir_of_a_leaver_lets_nobody_decide_on_what_is_theirs_now(t *testing.T) {
+	t.Parallel()
+	b, _, _ := asked(t)
+	amy := b.r.Org.Users["amy"]
+	amy.Active = false
+	b.r.Org.Users["amy"] = amy
+	_, err := b.attempt(bondBegun.Add(6*time.Hour), models.Actor{}, models.RelationshipLeft, models.Deactivate{UserID: "amy", HeirID: "sam"})
+	require.NoError(t, err)
+	require.Equal(t, "sam", b.state.AccountManagerID)
+	b.askedBy("sam") // the approval asks sam no longer, who was to decide
+}
+
+func TestHandOver_leaves_requests_of_others_and_those_that_are_taken_back(t *testing.T) {
+	t.Parallel()
+	b, plan, _ := asked(t)
+	b.do(6*time.Hour, "amy", models.RelationshipUnclassify, models.Because{})
+	b.do(7*time.Hour, "mia", models.RelationshipHandOver, models.OfferAccount{ToID: "ben"})
+	b.do(8*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{})
+	for _, o := range b.state.Orders {
+		want := []any{models.ApprovalWithdraw, "amy"}
+		if o.ID == plan {
+			want = []any{models.ApprovalHandOver, "ben"}
+		}
+		require.Equal(t, want, []any{o.Verb, o.RequesterID})
+	}
+
+	b = accountOf(t)
+	b.do(4*time.Hour, "mia", models.RelationshipPlanSubmit, models.OfPlan{PlanID: b.state.Plans[0].ID})
+	b.do(5*time.Hour, "mia", models.RelationshipHandOver, models.OfferAccount{ToID: "ben"})
+	b.do(6*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{})
+	require.Equal(t, []any{models.ApprovalStart, "mia"}, []any{b.state.Orders[0].Verb, b.state.Orders[0].RequesterID})
+	b.decided(7*time.Hour, b.state.Orders[0].ID, models.OutcomeReturned, "zoe")
+	require.Equal(t, []string{"mia"}, b.tasks(models.TaskRevisePlan), "the market head may revise it")
+}
+
+func TestLost_client_gets_no_tasks_until_it_is_regained(t *testing.T) {
+	t.Parallel()
+	b, plan, class := asked(t)
+	b.do(6*time.Hour, "amy", models.RelationshipLose, models.Because{Reason: "They left"})
+	b.decided(7*time.Hour, plan, models.OutcomeReturned, "sam")
+	b.decided(8*time.Hour, class, models.OutcomeReturned, "sam")
+	require.Empty(t, b.state.Tasks, "nobody can do anything for a lost client")
+	b.do(9*time.Hour, "amy", models.RelationshipRegain, models.Because{Reason: "They are back"})
+	require.Equal(t, []string{"amy"}, b.tasks(models.TaskRevisePlan))
+	require.Equal(t, []string{"amy"}, b.tasks(models.TaskReviseClass))
+}
+
 func TestHandOver_that_is_declined_changes_nothing_more(t *testing.T) {
 	t.Parallel()
 	b := accountOf(t)

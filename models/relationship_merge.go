@@ -116,9 +116,7 @@ func (t *relationshipStep) inherit() {
 		for _, from := range slices.Sorted(maps.Keys(taken)) {
 			t.event("inherited", "from_id", from, "ids", taken[from])
 		}
-		if s.Stage != StageLost {
-			t.owedTasks()
-		}
+		t.owedTasks()
 		return nil
 	})
 }

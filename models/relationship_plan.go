@@ -244,13 +244,13 @@ func (t *relationshipStep) planDecided(d ApprovalDecided) error {
 	about := []string{"from", t.day(p.From), "until", t.day(p.Until.Add(-1)), "comment", d.Comment}
 	switch d.Outcome {
 	case OutcomeReturned:
-		requester := t.s.order(d.ApprovalID).RequesterID
+		reviser := t.reviser(t.s.order(d.ApprovalID).RequesterID)
 		p.Status, p.Returned = PlanDraft, true
 		row.Status, row.UpdatedAt = p.Status, t.at
 		t.event("plan_returned", "plan_id", p.ID, "comment", d.Comment, "approval_id", d.ApprovalID)
 		if !t.s.givenUp(d.ApprovalID) {
-			t.task(TaskRevisePlan, p.ID, requester, nil, "rule", ruleApproval, "comment", d.Comment)
-			t.tellOf(p.ID, "plan_returned", []string{requester}, about...)
+			t.task(TaskRevisePlan, p.ID, reviser, nil, "rule", ruleApproval, "comment", d.Comment)
+			t.tellOf(p.ID, "plan_returned", []string{reviser}, about...)
 		}
 	case OutcomeApproved:
 		parts, err := t.who(responsibility.Planning)
