@@ -122,6 +122,7 @@ func (t *relationshipStep) heard(at time.Time, contactID string) error {
 	if contactID != "" {
 		s.Spoken = spokenWith(s.Spoken, contactID, at)
 	}
+	t.notMissed(at)
 	dormant := cadence.DormantAt(t.class(), at, t.zone())
 	switch s.Stage {
 	case StageProspect, StageLost, StageMerged:
@@ -157,9 +158,25 @@ func (t *relationshipStep) activate() {
 	})
 }
 
+// notMissed takes back that contacts were missed, when an interaction becomes known only afterwards: those that it would have put
+// off. So it makes no difference whether an interaction is known before or after the time at which it was due.
+func (t *relationshipStep) notMissed(at time.Time) {
+	s, next := t.s, cadence.NextContact(t.class(), at, t.zone())
+	known, later := len(s.Facts), 0
+	s.Facts = slices.DeleteFunc(slices.Clone(s.Facts), func(f health.Fact) bool {
+		missed := f.Kind == health.ContactMissed && !f.At.Before(at)
+		if missed && f.At.After(next) {
+			later++
+		}
+		return missed && !f.At.After(next)
+	})
+	if len(s.Facts) < known { // those in a row are the ones since
+		s.Contact.Missed = min(s.Contact.Missed, later)
+	}
+}
+
 // contactKept keeps the fact that the cadence was kept in the interval in which an interaction was. There is one such fact for
-// each interval since the class holds, dated by the latest interaction in it: volume alone raises nothing (U-13). It also
-// takes the place of the fact that the contact was missed, when the interaction becomes known only afterwards.
+// each interval since the class holds, dated by the latest interaction in it: volume alone raises nothing (U-13).
 func (t *relationshipStep) contactKept(at time.Time) {
 	if t.class().ContactEvery.IsZero() || at.Before(t.s.ClassSince) {
 		return

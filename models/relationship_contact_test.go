@@ -154,6 +154,37 @@ func TestContact_that_was_kept_but_recorded_late_is_no_longer_missed(t *testing.
 	require.Equal(t, daysOn(28), *b.state.Contact.DueAt, "an old interaction never brings the next contact forward")
 }
 
+// Whether somebody records in the evening or a week later that they met the client makes no difference to what was missed.
+func TestContact_that_was_kept_is_not_missed_whenever_the_class_was_given(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		known   int // the day on which it becomes known
+		missed  []int
+		inARow  int
+		nextDue int
+	}{
+		"in_time":                       {18, nil, 0, 32},
+		"after_it_was_missed":           {20, nil, 0, 33},
+		"after_the_next_was_missed_too": {40, []int{33}, 1, 47},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := activeBond(t, "A")
+			b.do(days(5), "amy", models.RelationshipInteract, spoke(days(5), ""))
+			require.Equal(t, daysOn(19), *b.state.Contact.DueAt)
+			b.pass(daysOn(tc.known))
+			b.do(days(tc.known), "amy", models.RelationshipInteract, spoke(days(18), ""))
+			missed := b.factsOf(health.ContactMissed)
+			require.Len(t, missed, len(tc.missed))
+			for _, day := range tc.missed {
+				require.Contains(t, missed, contactDue(daysOn(day)))
+			}
+			require.Equal(t, tc.inARow, b.state.Contact.Missed)
+			require.Equal(t, daysOn(tc.nextDue), *b.state.Contact.DueAt)
+		})
+	}
+}
+
 func TestContact_asks_for_contacts_that_nobody_has_spoken_with(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
