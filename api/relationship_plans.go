@@ -54,7 +54,7 @@ func (h *relationships) planView(c *gin.Context, r models.PlanRow, s models.Rela
 	for _, a := range v.Activities {
 		v.Progress[a.State]++
 	}
-	for _, action := range models.AllowedPlan(&s, r.ID, caller(c).Actor, h.now()) {
+	for _, action := range models.AllowedPlan(&s, r.ID, d.Total(), caller(c).Actor, h.now()) {
 		i := slices.IndexFunc(planCommands, func(p relationshipCommand) bool { return p.action == action })
 		v.AllowedActions = append(v.AllowedActions, planCommands[i].path)
 	}

@@ -114,6 +114,9 @@ func (t *relationshipStep) closePlan(data json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	if err := t.mustOwn(RelationshipPlanClose, p.OwnerID); err != nil {
+		return err
+	}
 	if t.at.Before(p.From) {
 		return errs.New(errs.Conflict, "relationship.plan_not_begun", "from", t.day(p.From))
 	}

@@ -172,8 +172,13 @@ func (t *relationshipStep) actFor(me Person) {
 // mustOwn lets the actor act on something that has an owner, in the right of the first person, of those in whose name they may,
 // to whom the action's rule gives it.
 func (t *relationshipStep) mustOwn(action RelationshipAction, ownerID string) error {
+	return t.mustOwnUpTo(action, ownerID, 0)
+}
+
+// mustOwnUpTo is mustOwn for something that comes to an amount, up to which deputies may go.
+func (t *relationshipStep) mustOwnUpTo(action RelationshipAction, ownerID string, amount int64) error {
 	r, _ := ruleOf(action)
-	me, ok := r.permittedOn(t.s, ownerID, t.can)
+	me, ok := r.permittedOn(t.s, ownerID, t.can, amount)
 	if !ok {
 		return r.forbidden()
 	}

@@ -39,7 +39,7 @@ func (t *relationshipStep) reopenTasks() {
 	t.owedTasks()
 	for _, p := range s.Plans {
 		if p.Returned && !s.givenUp(p.ApprovalID) {
-			t.task(TaskRevisePlan, p.ID, t.reviser(s.order(p.ApprovalID).RequesterID), nil, "rule", ruleApproval)
+			t.task(TaskRevisePlan, p.ID, t.reviser(s.order(p.ApprovalID).RequesterID, p.OwnerID), nil, "rule", ruleApproval)
 		}
 		for _, a := range p.Activities {
 			if a.Opened && a.Outcome == "" {
@@ -59,7 +59,7 @@ func (t *relationshipStep) reopenTasks() {
 		}
 	}
 	if p := s.Proposal; p != nil && p.Returned && !s.givenUp(p.ApprovalID) {
-		t.task(TaskReviseClass, s.ID, t.reviser(p.RequesterID), nil, "rule", ruleApproval)
+		t.task(TaskReviseClass, s.ID, t.reviser(p.RequesterID, s.AccountManagerID), nil, "rule", ruleApproval)
 	}
 	if h := s.HandOver; h != nil {
 		t.task(TaskAcceptAccount, s.ID, h.ToID, nil, "rule", "hand_over", "from_id", h.FromID)

@@ -206,7 +206,7 @@ func (t *relationshipStep) classDecided(d ApprovalDecided) error {
 		p.Returned = true
 		t.event("class_returned", "class", p.Class, "comment", d.Comment, "approval_id", p.ApprovalID)
 		if !t.s.givenUp(p.ApprovalID) {
-			reviser := t.reviser(p.RequesterID)
+			reviser := t.reviser(p.RequesterID, t.s.AccountManagerID)
 			t.task(TaskReviseClass, t.s.ID, reviser, nil, "rule", ruleApproval, "class", p.Class, "comment", d.Comment)
 			t.tell("class_returned", []string{reviser}, "class", p.Class, "comment", d.Comment)
 		}
@@ -232,13 +232,13 @@ func (t *relationshipStep) classDecided(d ApprovalDecided) error {
 	return nil
 }
 
-// reviser is who revises what was returned: who asked for it, unless they may not any more; then who looks after the client.
-func (t *relationshipStep) reviser(requesterID string) string {
-	u, keeper := t.rules.Org.Users[requesterID], t.s.AccountManagerID
-	if keeper == "" || requesterID == keeper || u.Active && May(u.Roles, PermRelationshipManage) {
+// reviser is who revises what was returned: who asked for it, unless they may not any more; then its owner.
+func (t *relationshipStep) reviser(requesterID, ownerID string) string {
+	u := t.rules.Org.Users[requesterID]
+	if ownerID == "" || requesterID == t.s.AccountManagerID || u.Active && May(u.Roles, PermRelationshipManage) {
 		return requesterID
 	}
-	return keeper
+	return ownerID
 }
 
 // deciders are the people who have decided: all who approved, or who else has answered.

@@ -27,7 +27,7 @@ func TestARelationshipThatWasNotToldOfTheMergeEndsByItself(t *testing.T) {
 func TestAllowedPlanFollowsTheStateOfThePlan(t *testing.T) {
 	t.Parallel()
 	b := newBond(t, relationshipRules(t, marketDepartment()))
-	require.Empty(t, models.AllowedPlan(&b.state, "plan_none", b.who("amy"), bondBegun))
+	require.Empty(t, models.AllowedPlan(&b.state, "plan_none", 0, b.who("amy"), bondBegun))
 	s := b.state
 	s.Stage = models.StageActive
 	for status, want := range map[models.PlanStatus][]models.RelationshipAction{
@@ -40,15 +40,15 @@ func TestAllowedPlanFollowsTheStateOfThePlan(t *testing.T) {
 			Activities: []models.ActivityState{{ID: "activity_1", OwnerID: "pam", DueAt: bondBegun.AddDate(0, 1, 0)}},
 		}}
 		for _, user := range []string{"amy", "mia"} {
-			require.Equal(t, want, models.AllowedPlan(&s, "plan_1", b.who(user), bondBegun), "%s %s", user, status)
+			require.Equal(t, want, models.AllowedPlan(&s, "plan_1", 0, b.who(user), bondBegun), "%s %s", user, status)
 		}
-		require.Empty(t, models.AllowedPlan(&s, "plan_1", b.who("rob"), bondBegun), status)
+		require.Empty(t, models.AllowedPlan(&s, "plan_1", 0, b.who("rob"), bondBegun), status)
 		if status == models.PlanApproved {
-			require.Equal(t, []models.RelationshipAction{models.RelationshipPlanDone, models.RelationshipPlanDrop}, models.AllowedPlan(&s, "plan_1", b.who("pam"), bondBegun))
-			require.NotContains(t, models.AllowedPlan(&s, "plan_1", b.who("amy"), bondBegun.Add(-time.Second)), models.RelationshipPlanClose, "it has not begun")
+			require.Equal(t, []models.RelationshipAction{models.RelationshipPlanDone, models.RelationshipPlanDrop}, models.AllowedPlan(&s, "plan_1", 0, b.who("pam"), bondBegun))
+			require.NotContains(t, models.AllowedPlan(&s, "plan_1", 0, b.who("amy"), bondBegun.Add(-time.Second)), models.RelationshipPlanClose, "it has not begun")
 		}
 		s.Orders = []models.ApprovalOrder{{ID: "approval_1", Verb: models.ApprovalWithdraw}}
-		require.Empty(t, models.AllowedPlan(&s, "plan_1", b.who("amy"), bondBegun), "it is being withdrawn")
+		require.Empty(t, models.AllowedPlan(&s, "plan_1", 0, b.who("amy"), bondBegun), "it is being withdrawn")
 		s.Orders = nil
 	}
 }

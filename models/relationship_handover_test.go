@@ -154,6 +154,41 @@ func TestLost_client_gets_no_tasks_until_it_is_regained(t *testing.T) {
 	require.Equal(t, []string{"amy"}, b.tasks(models.TaskReviseClass))
 }
 
+func TestHandOver_who_has_accepted_a_plan_or_an_improvement_may_work_on_it(t *testing.T) {
+	t.Parallel()
+	b := accountOf(t)
+	b.do(4*time.Hour, "amy", models.RelationshipAssess, levels(1, 0, 0))
+	plan, improvement := b.state.Plans[0], b.state.Improvements[0].ID
+	b.do(5*time.Hour, "amy", models.RelationshipHandOver, models.OfferAccount{ToID: "ben"})
+	more := models.Improve{ImprovementID: improvement, Actions: []models.PlanActivity{{Title: "Dinner", DueAt: daysOn(20)}}}
+	draft := yearPlan()
+	draft.PlanID = plan.ID
+	of := models.OfPlan{PlanID: plan.ID, Note: "x"}
+	commands := []struct {
+		action models.RelationshipAction
+		data   any
+	}{
+		{models.RelationshipPlanRevise, draft},
+		{models.RelationshipPlanSubmit, of},
+		{models.RelationshipPlanWithdraw, of},
+		{models.RelationshipImprove, more},
+		{models.RelationshipImproveStop, models.OfImprovement{ImprovementID: improvement, Note: "x"}},
+	}
+	for _, c := range commands {
+		require.Equal(t, errs.Forbidden, b.refused(6*time.Hour, "ben", c.action, c.data).Code, c.action)
+	}
+	require.Empty(t, models.AllowedPlan(&b.state, plan.ID, 0, b.who("ben"), bondBegun))
+	b.do(7*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{Items: []models.HandOverItem{
+		{Kind: models.ItemPlan, ID: plan.ID}, {Kind: models.ItemImprovement, ID: improvement},
+	}})
+	require.Equal(t, "amy", b.state.AccountManagerID)
+	require.Contains(t, models.AllowedPlan(&b.state, plan.ID, 0, b.who("ben"), bondBegun), models.RelationshipPlanSubmit)
+	for i, c := range commands {
+		b.do(time.Duration(8+i)*time.Hour, "ben", c.action, c.data)
+	}
+	require.Equal(t, errs.Forbidden, b.refused(20*time.Hour, "ben", models.RelationshipPlan, yearPlan()).Code, "the client is amy's")
+}
+
 func TestHandOver_that_is_declined_changes_nothing_more(t *testing.T) {
 	t.Parallel()
 	b := accountOf(t)

@@ -109,6 +109,9 @@ func (t *relationshipStep) improve(data json.RawMessage) error {
 		return err
 	}
 	i := &t.s.Improvements[n]
+	if err := t.mustOwn(RelationshipImprove, i.OwnerID); err != nil {
+		return err
+	}
 	var f relationshipFaults
 	switch {
 	case len(c.Actions) == 0:
@@ -199,6 +202,9 @@ func (t *relationshipStep) stopImproving(data json.RawMessage) error {
 	}
 	n, err := t.improvementOf(c.ImprovementID)
 	if err != nil {
+		return err
+	}
+	if err := t.mustOwn(RelationshipImproveStop, t.s.Improvements[n].OwnerID); err != nil {
 		return err
 	}
 	var f relationshipFaults

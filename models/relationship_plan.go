@@ -96,6 +96,9 @@ func (t *relationshipStep) revisePlan(data json.RawMessage) error {
 	if err := t.planMust(p, RelationshipPlanRevise); err != nil {
 		return err
 	}
+	if err := t.mustOwn(RelationshipPlanRevise, p.OwnerID); err != nil {
+		return err
+	}
 	if err := t.arrange(p, &c, p.Activities); err != nil {
 		return err
 	}
@@ -149,13 +152,17 @@ func planned(activities []ActivityState) []PlanProgress {
 }
 
 // submitPlan asks the head of the market department to approve a plan; one that was returned goes to the same approval. Errors:
-// invalid when it has no goal, or its period is over.
+// forbidden for a deputy whose ceiling is below its budget; invalid when it has no goal, or its period is over.
 func (t *relationshipStep) submitPlan(data json.RawMessage) error {
 	p, _, err := t.planOf(data, RelationshipPlanSubmit)
 	if err != nil {
 		return err
 	}
 	row := t.planRow(p.ID)
+	total := row.Document.Total()
+	if err := t.mustOwnUpTo(RelationshipPlanSubmit, p.OwnerID, total); err != nil {
+		return err
+	}
 	var f relationshipFaults
 	if len(row.Document.Goals) == 0 {
 		f.add("goals", "required")
@@ -174,7 +181,6 @@ func (t *relationshipStep) submitPlan(data json.RawMessage) error {
 	p.Status, p.Returned = PlanInApproval, false
 	p.Tries++
 	row.Status, row.ApprovalID, row.UpdatedAt = p.Status, p.ApprovalID, t.at
-	total := row.Document.total()
 	t.done(TaskDone, p.ID, TaskRevisePlan)
 	t.event("plan_submitted", "plan_id", p.ID, "version", row.Version, "tries", p.Tries, "total", total, "approval_id", p.ApprovalID)
 	t.ask(ApprovePlan, ChainPlan, t.s.ID, verb, p.ApprovalID, ApprovalFacts{
@@ -195,7 +201,8 @@ func (s *RelationshipState) order(approvalID string) *ApprovalOrder {
 	return &s.Orders[i]
 }
 
-func (c PlanDraftData) total() int64 {
+// Total is what the budget of the plan comes to, in minor units of its currency.
+func (c PlanDraftData) Total() int64 {
 	var sum int64
 	for _, b := range c.Budget {
 		sum += b.Amount
@@ -208,6 +215,9 @@ func (c PlanDraftData) total() int64 {
 func (t *relationshipStep) withdrawPlan(data json.RawMessage) error {
 	p, c, err := t.planOf(data, RelationshipPlanWithdraw)
 	if err != nil {
+		return err
+	}
+	if err := t.mustOwn(RelationshipPlanWithdraw, p.OwnerID); err != nil {
 		return err
 	}
 	if t.s.order(p.ApprovalID) == nil {
@@ -244,7 +254,7 @@ func (t *relationshipStep) planDecided(d ApprovalDecided) error {
 	about := []string{"from", t.day(p.From), "until", t.day(p.Until.Add(-1)), "comment", d.Comment}
 	switch d.Outcome {
 	case OutcomeReturned:
-		reviser := t.reviser(t.s.order(d.ApprovalID).RequesterID)
+		reviser := t.reviser(t.s.order(d.ApprovalID).RequesterID, p.OwnerID)
 		p.Status, p.Returned = PlanDraft, true
 		row.Status, row.UpdatedAt = p.Status, t.at
 		t.event("plan_returned", "plan_id", p.ID, "comment", d.Comment, "approval_id", d.ApprovalID)

@@ -17,9 +17,9 @@ var planStates = map[RelationshipAction][]PlanStatus{
 	RelationshipPlanClose:    {PlanApproved},
 }
 
-// AllowedPlan lists the actions that the actor may take at the instant on one plan of the client, in the order of
-// AllowedRelationship. On a plan that is over, or whose approval is being withdrawn, there are none.
-func AllowedPlan(s *RelationshipState, planID string, actor Actor, at time.Time) []RelationshipAction {
+// AllowedPlan lists the actions that the actor may take at the instant on one plan of the client, whose budget comes to the total, in
+// the order of AllowedRelationship. On a plan that is over, or whose approval is being withdrawn, there are none.
+func AllowedPlan(s *RelationshipState, planID string, total int64, actor Actor, at time.Time) []RelationshipAction {
 	allowed := []RelationshipAction{}
 	i := slices.IndexFunc(s.Plans, func(p PlanState) bool { return p.ID == planID })
 	if i < 0 || s.givenUp(s.Plans[i].ApprovalID) {
@@ -30,11 +30,13 @@ func AllowedPlan(s *RelationshipState, planID string, actor Actor, at time.Time)
 		if !slices.Contains(planStates[r.action], p.Status) || !r.legal(s) {
 			continue
 		}
-		_, ok := r.permitted(s, actor)
+		_, ok := r.permittedOn(s, p.OwnerID, actor, 0)
 		switch r.action {
+		case RelationshipPlanSubmit:
+			_, ok = r.permittedOn(s, p.OwnerID, actor, total)
 		case RelationshipPlanDone, RelationshipPlanDrop:
-			ok = ok && slices.ContainsFunc(p.Activities, func(a ActivityState) bool {
-				_, mine := r.permittedOn(s, a.OwnerID, actor)
+			ok = slices.ContainsFunc(p.Activities, func(a ActivityState) bool {
+				_, mine := r.permittedOn(s, a.OwnerID, actor, 0)
 				return mine && a.Outcome == ""
 			})
 		case RelationshipPlanClose:

@@ -49,6 +49,38 @@ func (b *bond) planned(after time.Duration, plan models.PlanDraftData) models.Pl
 // since is how long after the begin an instant is.
 func since(at time.Time) time.Duration { return at.Sub(bondBegun) }
 
+func TestPlan_is_submitted_by_no_deputy_beyond_their_ceiling(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		ceilings []models.Ceiling
+		may      bool
+	}{
+		"none":                     {nil, true},
+		"of_the_budget":            {[]models.Ceiling{{MaxAmount: 400_000}}, true},
+		"below_it":                 {[]models.Ceiling{{MaxAmount: 399_999}}, false},
+		"below_it_for_this_alone":  {[]models.Ceiling{{Processes: []string{models.RelationshipProcess}, MaxAmount: 1}}, false},
+		"below_it_and_one_without": {[]models.Ceiling{{MaxAmount: 1}, {Processes: []string{models.RelationshipProcess}}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := classA(t)
+			b.do(3*time.Hour, "amy", models.RelationshipPlan, yearPlan())
+			plan, deputy := b.state.Plans[0].ID, b.who("pam", "amy")
+			deputy.ActsFor[0].Ceilings = tc.ceilings
+			allowed := models.AllowedPlan(&b.state, plan, b.Planned[plan].Document.Total(), deputy, bondBegun)
+			require.Contains(t, allowed, models.RelationshipPlanRevise, "which costs nothing")
+			_, err := b.attempt(bondBegun.Add(4*time.Hour), deputy, models.RelationshipPlanSubmit, models.OfPlan{PlanID: plan})
+			if tc.may {
+				require.NoError(t, err)
+				require.Contains(t, allowed, models.RelationshipPlanSubmit)
+				return
+			}
+			require.Equal(t, errs.Forbidden, errs.CodeOf(err))
+			require.NotContains(t, allowed, models.RelationshipPlanSubmit)
+		})
+	}
+}
+
 func TestPlan_is_drafted_submitted_and_approved(t *testing.T) {
 	t.Parallel()
 	b := classA(t)

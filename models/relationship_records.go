@@ -32,7 +32,7 @@ func MayActOn(s *RelationshipState, action RelationshipAction, ownerID string, a
 		return false
 	}
 	r, _ := ruleOf(action)
-	_, ok := r.permittedOn(s, ownerID, actor)
+	_, ok := r.permittedOn(s, ownerID, actor, 0)
 	return ok
 }
 

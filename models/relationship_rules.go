@@ -15,6 +15,8 @@ const (
 	whoAccountManager relationshipWho = "account_manager"
 	whoClientTeam     relationshipWho = "client_team" // who holds a post for the client
 	whoOwner          relationshipWho = "owner"       // of something open that the action is about
+	whoPlanOwner      relationshipWho = "plan_owner"
+	whoImprover       relationshipWho = "improvement_owner"
 	whoSuccessor      relationshipWho = "receiver"    // of what is handed over
 	whoMarketHead     relationshipWho = "market_head" // the head of the market department, or above
 	whoContributor    relationshipWho = "contributor" // everybody who works with clients (M-45)
@@ -29,6 +31,10 @@ func (w relationshipWho) is(p Person, s *RelationshipState) bool {
 		return s.holdsPost(p.ID)
 	case whoOwner:
 		return s.owns(p.ID)
+	case whoPlanOwner:
+		return slices.ContainsFunc(s.Plans, func(o PlanState) bool { return o.OwnerID == p.ID })
+	case whoImprover:
+		return slices.ContainsFunc(s.Improvements, func(o ImprovementState) bool { return o.OwnerID == p.ID })
 	case whoSuccessor:
 		return s.HandOver != nil && s.HandOver.ToID == p.ID
 	case whoMarketHead:
@@ -37,6 +43,9 @@ func (w relationshipWho) is(p Person, s *RelationshipState) bool {
 		return p.May(PermRelationshipWork)
 	}
 }
+
+// owns reports whether the relation is to one of several things, of whom only the owner of that one counts which an action is about.
+func (w relationshipWho) owns() bool { return w == whoOwner || w == whoPlanOwner || w == whoImprover }
 
 // holdsPost reports whether somebody has a post for the client. The order of the posts does not matter.
 //
@@ -101,6 +110,7 @@ var (
 	keeper      = []relationshipWho{whoAccountManager, whoMarketHead}
 	keepers     = []relationshipWho{whoAccountManager, whoClientTeam, whoMarketHead}
 	owning      = []relationshipWho{whoAccountManager, whoOwner, whoMarketHead}
+	planning    = []relationshipWho{whoAccountManager, whoPlanOwner, whoMarketHead}
 	contributor = []relationshipWho{whoContributor}
 )
 
@@ -121,16 +131,16 @@ var relationshipRules = []relationshipRule{
 	{RelationshipClassify, anyStage, (*RelationshipState).mayPropose, keeper},
 	{RelationshipUnclassify, anyStage, func(s *RelationshipState) bool { return s.Proposal != nil }, keeper},
 	{RelationshipPlan, classified, func(s *RelationshipState) bool { return len(s.Plans) < MaxOpenPlans }, keeper},
-	{RelationshipPlanRevise, classified, planIn(PlanDraft), keeper},
-	{RelationshipPlanSubmit, classified, planIn(PlanDraft), keeper},
-	{RelationshipPlanWithdraw, classified, planIn(PlanDraft, PlanInApproval), keeper},
+	{RelationshipPlanRevise, classified, planIn(PlanDraft), planning},
+	{RelationshipPlanSubmit, classified, planIn(PlanDraft), planning},
+	{RelationshipPlanWithdraw, classified, planIn(PlanDraft, PlanInApproval), planning},
 	{RelationshipPlanDone, classified, someActivityOpen, owning},
 	{RelationshipPlanDrop, classified, someActivityOpen, owning},
-	{RelationshipPlanClose, classified, planIn(PlanApproved), keeper},
+	{RelationshipPlanClose, classified, planIn(PlanApproved), planning},
 	{RelationshipAssess, classified, nil, []relationshipWho{whoAccountManager, whoClientTeam}}, // of them, only doers (RelationshipRules.assessor)
-	{RelationshipImprove, classified, someImprovement, keepers},
+	{RelationshipImprove, classified, someImprovement, []relationshipWho{whoAccountManager, whoClientTeam, whoImprover, whoMarketHead}},
 	{RelationshipImproved, classified, someImprovement, owning},
-	{RelationshipImproveStop, classified, someImprovement, keeper},
+	{RelationshipImproveStop, classified, someImprovement, []relationshipWho{whoAccountManager, whoImprover, whoMarketHead}},
 	{RelationshipTeam, anyStage, nil, []relationshipWho{whoMarketHead}},
 	{RelationshipHandOver, anyStage, func(s *RelationshipState) bool { return s.HandOver == nil && s.AccountManagerID != "" }, keeper},
 	{RelationshipAccept, anyStage, handedOver, []relationshipWho{whoSuccessor}},
@@ -191,12 +201,11 @@ func (r relationshipRule) permitted(s *RelationshipState, actor Actor) (Person, 
 	return Person{}, false
 }
 
-// permittedOn is permitted for one thing that the action is about: of all owners, only its own counts.
-func (r relationshipRule) permittedOn(s *RelationshipState, ownerID string, actor Actor) (Person, bool) {
-	for _, p := range actor.In(RelationshipProcess) {
-		if slices.ContainsFunc(r.who, func(w relationshipWho) bool {
-			return w != whoOwner && w.is(p, s) || w == whoOwner && p.ID == ownerID
-		}) {
+// permittedOn is permitted for one thing that the action is about, and that comes to the amount: of all owners, only its own counts,
+// and of those whose deputy the actor is, only those for whom they may go so far.
+func (r relationshipRule) permittedOn(s *RelationshipState, ownerID string, actor Actor, amount int64) (Person, bool) {
+	for _, p := range actor.For(RelationshipProcess, amount) {
+		if slices.ContainsFunc(r.who, func(w relationshipWho) bool { return w.owns() && p.ID == ownerID || !w.owns() && w.is(p, s) }) {
 			return p, true
 		}
 	}
