@@ -155,7 +155,8 @@ func (t *relationshipStep) dropOffer() {
 	}
 }
 
-// succeed lets somebody take over items of somebody else. Cases and receptions are told by the process.
+// succeed lets somebody take over items of somebody else, those of them that are still theirs. Cases and receptions are told by the
+// process.
 func (t *relationshipStep) succeed(from, to string, items []HandOverItem) {
 	s := t.s
 	told := &Succession{Seq: s.Seq + 1, FromID: from, ToID: to}
@@ -170,30 +171,30 @@ func (t *relationshipStep) succeed(from, to string, items []HandOverItem) {
 			told.Receptions = append(told.Receptions, item.ID)
 		case ItemPlan:
 			for i := range s.Plans {
-				if s.Plans[i].ID == item.ID {
+				if s.Plans[i].ID == item.ID && s.Plans[i].OwnerID == from {
 					s.Plans[i].OwnerID = to
 					t.planRow(item.ID).OwnerID = to
 				}
 			}
 		case ItemActivity:
-			t.succeedActivity(item.ID, to)
+			t.succeedActivity(item.ID, from, to)
 		case ItemImprovement:
 			for i := range s.Improvements {
-				if s.Improvements[i].ID == item.ID {
+				if s.Improvements[i].ID == item.ID && s.Improvements[i].OwnerID == from {
 					s.Improvements[i].OwnerID = to
 					t.improvementRow(item.ID).OwnerID = to
 				}
 			}
 		case ItemCommitment:
 			for i := range s.Commitments {
-				if s.Commitments[i].ID == item.ID {
+				if s.Commitments[i].ID == item.ID && s.Commitments[i].OwnerID == from {
 					s.Commitments[i].OwnerID = to
 					t.commitmentRow(item.ID).OwnerID = to
 				}
 			}
 		case ItemLead:
 			for i := range s.Leads {
-				if s.Leads[i].ID == item.ID {
+				if s.Leads[i].ID == item.ID && s.Leads[i].OwnerID == from {
 					s.Leads[i].OwnerID = to
 					t.leadRow(item.ID).OwnerID = to
 				}
@@ -206,11 +207,11 @@ func (t *relationshipStep) succeed(from, to string, items []HandOverItem) {
 	}
 }
 
-// succeedActivity gives an activity of a plan, or an action of an improvement plan, to somebody.
-func (t *relationshipStep) succeedActivity(activityID, to string) {
+// succeedActivity gives an activity of a plan, or an action of an improvement plan, to who follows its owner.
+func (t *relationshipStep) succeedActivity(activityID, from, to string) {
 	for i := range t.s.Plans {
 		for j, a := range t.s.Plans[i].Activities {
-			if a.ID == activityID {
+			if a.ID == activityID && a.OwnerID == from {
 				t.s.Plans[i].Activities[j].OwnerID = to
 				row := t.planRow(t.s.Plans[i].ID)
 				row.Document.Activities = ownedBy(row.Document.Activities, activityID, to)
@@ -219,7 +220,7 @@ func (t *relationshipStep) succeedActivity(activityID, to string) {
 	}
 	for i := range t.s.Improvements {
 		for j, a := range t.s.Improvements[i].Actions {
-			if a.ID == activityID {
+			if a.ID == activityID && a.OwnerID == from {
 				t.s.Improvements[i].Actions[j].OwnerID = to
 				row := t.improvementRow(t.s.Improvements[i].ID)
 				row.Actions = ownedBy(row.Actions, activityID, to)

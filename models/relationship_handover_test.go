@@ -189,6 +189,21 @@ func TestHandOver_who_has_accepted_a_plan_or_an_improvement_may_work_on_it(t *te
 	require.Equal(t, errs.Forbidden, b.refused(20*time.Hour, "ben", models.RelationshipPlan, yearPlan()).Code, "the client is amy's")
 }
 
+func TestHandOver_takes_nothing_that_is_somebody_elses_by_now(t *testing.T) {
+	t.Parallel()
+	b := accountOf(t)
+	b.do(4*time.Hour, "amy", models.RelationshipHandOver, models.OfferAccount{ToID: "ben"})
+	activity := b.state.Plans[0].Activities[0]
+	b.do(5*time.Hour, "amy", models.RelationshipPlanRevise, models.PlanDraftData{
+		PlanID: b.state.Plans[0].ID, From: "2026-04-01", Until: "2026-12-31", Goals: []string{"grow"},
+		Activities: []models.PlanActivity{{ID: activity.ID, Kind: activity.Kind, Title: "see them", OwnerID: "pam", DueAt: activity.DueAt}},
+	})
+	b.do(6*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{})
+	require.Equal(t, "ben", b.state.Plans[0].OwnerID)
+	require.Equal(t, "pam", b.state.Plans[0].Activities[0].OwnerID)
+	require.Equal(t, "pam", b.Planned[b.state.Plans[0].ID].Document.Activities[0].OwnerID)
+}
+
 func TestHandOver_that_is_declined_changes_nothing_more(t *testing.T) {
 	t.Parallel()
 	b := accountOf(t)
