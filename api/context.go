@@ -19,6 +19,7 @@ const (
 	keySecret    = "mcrflow.secret"
 	keyEstimate  = "mcrflow.estimate"
 	keyNotFinal  = "mcrflow.not_final"
+	keyRepeated  = "mcrflow.repeated"
 )
 
 func edgeOf(c *gin.Context) *edge { return c.MustGet(keyEdge).(*edge) }
@@ -83,6 +84,9 @@ func forbidden(p models.Permission) error {
 
 // commandID names what this request does: repetitions under one Idempotency-Key have the same one, and it is applied once.
 func commandID(c *gin.Context) string { return c.GetString(keyCommand) }
+
+// repeated reports whether the request was sent before under its Idempotency-Key, and the answer has got lost.
+func repeated(c *gin.Context) bool { return c.GetBool(keyRepeated) }
 
 // newID is the id of the object that this request makes. It carries the UUID of the command, so that a repeated request
 // makes the same object again and not a second one.

@@ -66,6 +66,7 @@ func (e *edge) idempotent(c *gin.Context) {
 		return
 	}
 	c.Set(keyCommand, rec.CommandID)
+	c.Set(keyRepeated, !first)
 
 	// The answer is held back until it is kept: a caller who has it and repeats at once finds it.
 	held := &heldWriter{ResponseWriter: c.Writer}

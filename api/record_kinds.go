@@ -152,19 +152,25 @@ func (k recordKind[R, V]) act(a recordAction) gin.HandlerFunc {
 
 // acted also returns the client that the row is of, once that is known.
 func (k recordKind[R, V]) acted(c *gin.Context, a recordAction) (view V, clientID string, err error) {
-	row, _, err := k.visible(c)
+	row, err := k.read(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return view, "", err
 	}
 	about := k.about(row)
-	data, err := a.read(c, &checks{now: k.now(), clientID: about.clientID})
-	if err != nil {
-		return view, about.clientID, err
-	}
-	err = unknownAt(a.place, k.give(c, about.clientID, a.action, a.of(data, c.Param("id"))), about.open)
-	if errs.CodeOf(err) == errs.NotFound && !about.open { // the process knows only what is open
-		err = errs.Wrap(err, errs.Conflict, "relationship.not_open", "what", k.what, "state", about.state)
-	}
+	err = k.once(c, about.clientID, func() error {
+		if _, _, err := k.visible(c); err != nil {
+			return err
+		}
+		data, err := a.read(c, &checks{now: k.now(), clientID: about.clientID})
+		if err != nil {
+			return err
+		}
+		err = unknownAt(a.place, k.give(c, about.clientID, a.action, a.of(data, c.Param("id"))), about.open)
+		if errs.CodeOf(err) == errs.NotFound && !about.open { // the process knows only what is open
+			return errs.Wrap(err, errs.Conflict, "relationship.not_open", "what", k.what, "state", about.state)
+		}
+		return err
+	})
 	if err == nil {
 		view, err = k.outcome(c, c.Param("id"))
 	}
@@ -181,11 +187,14 @@ func (k recordKind[R, V]) record(c *gin.Context, action models.RelationshipActio
 	if _, err := k.store.Client(c.Request.Context(), clientID); err != nil {
 		return "", err
 	}
-	data, err := read(c, &checks{now: k.now(), clientID: clientID})
-	if err != nil {
-		return "", err
-	}
-	return newID(c, k.prefix), unknownAt(k.place, k.give(c, clientID, action, data), true)
+	err := k.once(c, clientID, func() error {
+		data, err := read(c, &checks{now: k.now(), clientID: clientID})
+		if err != nil {
+			return err
+		}
+		return unknownAt(k.place, k.give(c, clientID, action, data), true)
+	})
+	return newID(c, k.prefix), err
 }
 
 // unknownAt says where the body names what is not open at the client; without a place, or when not even that is open which the

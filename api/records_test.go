@@ -29,6 +29,40 @@ func (b *relationshipBench) faults(user, path, body string) []string {
 	return b.refused(user, path, body, http.StatusUnprocessableEntity, "invalid").faults()
 }
 
+// TestWhatWasRecordedIsAnsweredAgainWhateverHasHappenedSince: the answer was lost; by the next attempt its time has come, the contact
+// has left for another client, what it was about is over, and the client is merged. It was taken, and that is what the caller hears.
+func TestWhatWasRecordedIsAnsweredAgainWhateverHasHappenedSince(t *testing.T) {
+	t.Parallel()
+	b := newRelationshipBench(t)
+	b.classified("A")
+	begun := b.engine.now
+	twice := func(path, body string, status int) map[string]any {
+		t.Helper()
+		b.engine.now = begun
+		b.engine.late = errs.New(errs.Pending, "pending")
+		problem(t, b.call(amy, "POST", path, body, "Idempotency-Key", path), http.StatusAccepted, "pending")
+		b.engine.late = nil
+		events, client, contact := len(b.store.events), b.clients.byID[acme], b.contacts.byID[contactA]
+		b.engine.now = begun.Add(48 * time.Hour)
+		merged, moved := client, contact
+		merged.MergedIntoID, moved.ClientID = &merged.ID, "client_2"
+		b.clients.put(acme, merged)
+		b.contacts.put(contactA, moved)
+		view := object(t, b.call(amy, "POST", path, body, "Idempotency-Key", path), status)
+		b.clients.put(acme, client)
+		b.contacts.put(contactA, contact)
+		require.Len(t, b.store.events, events, "it is applied once")
+		return view
+	}
+	soon := `"` + begun.Add(time.Hour).Format(time.RFC3339) + `"`
+	v := twice(firm+"/commitments", `{"text":"a visit","due_at":`+soon+`,"contact_id":"`+contactA+`"}`, http.StatusCreated)
+	require.Equal(t, "a visit", v["text"])
+	twice("/commitments/"+v["id"].(string)+"/keep", `{}`, http.StatusOK)
+	twice(firm+"/interactions", `{"kind":"call","at":"2026-03-06T02:00:00Z","summary":"x","contact_id":"`+contactA+`","next_at":`+soon+`}`, http.StatusCreated)
+	twice(firm+"/criteria", `{"criteria":{"potential":80}}`, http.StatusOK)
+	require.Equal(t, []string{"due_at:future"}, b.faults(amy, firm+"/commitments", `{"text":"a visit","due_at":`+soon+`}`), "another one is held against the time of now")
+}
+
 func TestInteractionsAreRecordedByAnybodyAndSeenByWhoHasAPart(t *testing.T) {
 	t.Parallel()
 	b := newRelationshipBench(t)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -15,6 +16,21 @@ import (
 type relationshipCommands struct {
 	engine Engine
 	store  Relationships
+}
+
+// once does what a command asks for, unless its first attempt has done so: then neither the body nor the state of now is held
+// against it. What was ahead then may be past, and the command itself may have ended what it was about.
+func (h *relationshipCommands) once(c *gin.Context, clientID string, do func() error) error {
+	if repeated(c) {
+		s, err := h.store.RelationshipState(c.Request.Context(), clientID)
+		if err == nil && slices.Contains(s.Handled, commandID(c)) {
+			return nil
+		}
+		if err != nil && errs.CodeOf(err) != errs.NotFound {
+			return err
+		}
+	}
+	return do()
 }
 
 // give gives a command of the caller to the process of a client, which alone decides whether it may be taken; a process that

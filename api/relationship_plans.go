@@ -219,10 +219,13 @@ func (h *relationships) drafted(c *gin.Context, clientID string) (models.PlanRow
 	if _, err := h.store.Client(ctx, clientID); err != nil {
 		return models.PlanRow{}, models.RelationshipState{}, err
 	}
-	draft, err := h.readPlan(c, clientID, nil)
-	if err == nil {
-		err = h.give(c, clientID, models.RelationshipPlan, draft)
-	}
+	err := h.once(c, clientID, func() error {
+		draft, err := h.readPlan(c, clientID, nil)
+		if err != nil {
+			return err
+		}
+		return h.give(c, clientID, models.RelationshipPlan, draft)
+	})
 	if err != nil {
 		return models.PlanRow{}, models.RelationshipState{}, err
 	}
@@ -304,10 +307,13 @@ func (h *relationships) actedOnPlan(c *gin.Context, command relationshipCommand)
 		return row, models.RelationshipState{}, err
 	}
 	planID, clientID := row.ID, row.ClientID
-	data, err := h.planData(c, command, row)
-	if err == nil {
-		err = h.give(c, clientID, command.action, data)
-	}
+	err = h.once(c, clientID, func() error {
+		data, err := h.planData(c, command, row)
+		if err != nil {
+			return err
+		}
+		return h.give(c, clientID, command.action, data)
+	})
 	if err != nil {
 		return row, models.RelationshipState{}, h.planReason(c, planID, err)
 	}
@@ -321,8 +327,7 @@ func (h *relationships) actedOnPlan(c *gin.Context, command relationshipCommand)
 	return row, s, nil
 }
 
-// planData reads what a command says of the plan. Whether the plan is open is for the process to say, after it has looked whether it
-// knows the command: one that is repeated may have ended the plan itself.
+// planData reads what a command says of the plan. Whether the plan is open is for the process to say.
 func (h *relationships) planData(c *gin.Context, command relationshipCommand, row models.PlanRow) (any, error) {
 	if command.read == nil {
 		draft, err := h.readPlan(c, row.ClientID, each(row.Document.Activities, func(a models.PlanActivity) models.ActivityState {

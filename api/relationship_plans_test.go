@@ -115,7 +115,15 @@ func TestPlanCommandIsRepeated(t *testing.T) {
 		require.Len(t, b.store.events, events, "it is applied once")
 		return view
 	}
-	_, path := b.drafted(nil)
+	view, path := b.drafted(nil)
+	had := field(view["activities"].([]any)[0], "id").(string)
+	kept := newClientPlan(map[string]any{"activities": []any{map[string]any{"id": had, "kind": "visit", "title": "拜访", "due_at": "2026-05-06T02:00:00Z"}}})
+	b.engine.late = errs.New(errs.Pending, "pending")
+	problem(t, b.call(amy, "POST", path+"/revise", kept, "Idempotency-Key", "kept"), http.StatusAccepted, "pending")
+	b.engine.late = nil
+	b.post(mia, path+"/revise", newClientPlan(map[string]any{"activities": []any{}}))
+	view = object(t, b.call(amy, "POST", path+"/revise", kept, "Idempotency-Key", "kept"), http.StatusOK)
+	require.Empty(t, view["activities"], "what it had asked for was done, and somebody has revised the plan since")
 	require.Equal(t, "withdrawn", lost(amy, path+"/withdraw", `{"reason":"too early"}`)["state"])
 	require.Contains(t, b.refused(amy, path+"/withdraw", `{"reason":"too early"}`, http.StatusConflict, "conflict").Detail, "withdrawn")
 
@@ -123,7 +131,7 @@ func TestPlanCommandIsRepeated(t *testing.T) {
 	b.post(amy, path+"/submit", "")
 	b.decide(b.get(amy, path)["approval_id"], models.OutcomeApproved)
 	theirs := field(b.get(hal, path)["activities"].([]any)[1], "id").(string)
-	view := lost(hal, path+"/complete-activity", `{"activity_id":"`+theirs+`"}`)
+	view = lost(hal, path+"/complete-activity", `{"activity_id":"`+theirs+`"}`)
 	require.Equal(t, "done", field(view["activities"].([]any)[1], "state"))
 	problem(t, b.call(hal, "GET", path, ""), http.StatusNotFound, "not_found")
 

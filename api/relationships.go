@@ -145,11 +145,13 @@ var relationshipActions = []relationshipCommand{
 // to do; 409 conflict when the state does not allow it, client_merged for a client that was merged; 422 with every fault.
 func (h *relationships) act(command relationshipCommand) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		data, err := command.read(c, &checks{now: h.now()})
-		if err == nil {
-			err = h.give(c, c.Param("id"), command.action, data)
-		}
-		h.outcome(c, http.StatusOK, err)
+		h.outcome(c, http.StatusOK, h.once(c, c.Param("id"), func() error {
+			data, err := command.read(c, &checks{now: h.now()})
+			if err != nil {
+				return err
+			}
+			return h.give(c, c.Param("id"), command.action, data)
+		}))
 	}
 }
 
@@ -211,10 +213,13 @@ func (r classifyRequest) data(k *checks) any {
 
 // classify proposes a class, which starts its approval, or confirms the class that is reviewed (M-10, M-13, M-26).
 func (h *relationships) classify(c *gin.Context) {
-	data, err := readAction[classifyRequest](c, &checks{now: h.now()})
-	if err == nil {
-		err = h.give(c, c.Param("id"), models.RelationshipClassify, data)
-	}
+	err := h.once(c, c.Param("id"), func() error {
+		data, err := readAction[classifyRequest](c, &checks{now: h.now()})
+		if err != nil {
+			return err
+		}
+		return h.give(c, c.Param("id"), models.RelationshipClassify, data)
+	})
 	if err == nil {
 		c.Header("Location", strings.TrimSuffix(c.Request.URL.Path, "classification")+"relationship")
 	}
@@ -249,40 +254,41 @@ func (r offerAccountRequest) data(*checks) any {
 // handOver offers everything that the account manager has at the client to somebody else (M-65), with the open cases and
 // receptions in which they have a part. 422 when the receiver is unknown, inactive, or the account manager.
 func (h *relationships) handOver(c *gin.Context) {
-	data, err := readAction[offerAccountRequest](c, &checks{now: h.now()})
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	offer := data.(models.OfferAccount)
-	ctx := c.Request.Context()
-	client, err := h.store.Client(ctx, c.Param("id"))
-	if err == nil && client.AccountManagerID != nil { // without one, there is nothing to offer
-		offer.Cases, offer.Receptions, err = h.store.OpenOf(ctx, client.ID, *client.AccountManagerID)
-	}
-	if err == nil {
-		err = h.give(c, client.ID, models.RelationshipHandOver, offer)
-	}
-	h.outcome(c, http.StatusOK, err)
+	h.outcome(c, http.StatusOK, h.once(c, c.Param("id"), func() error {
+		data, err := readAction[offerAccountRequest](c, &checks{now: h.now()})
+		if err != nil {
+			return err
+		}
+		offer, ctx := data.(models.OfferAccount), c.Request.Context()
+		client, err := h.store.Client(ctx, c.Param("id"))
+		if err == nil && client.AccountManagerID != nil { // without one, there is nothing to offer
+			offer.Cases, offer.Receptions, err = h.store.OpenOf(ctx, client.ID, *client.AccountManagerID)
+		}
+		if err != nil {
+			return err
+		}
+		return h.give(c, client.ID, models.RelationshipHandOver, offer)
+	}))
 }
 
 // accept takes items of what is offered, or the account with everything: also the cases and receptions that have come to who
 // gives it since the offer.
 func (h *relationships) accept(c *gin.Context) {
-	data, err := readAction[acceptAccountRequest](c, &checks{now: h.now()})
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	take, ctx := data.(models.AcceptAccount), c.Request.Context()
-	client, err := h.store.Client(ctx, c.Param("id"))
-	if err == nil && client.AccountManagerID != nil {
-		take.Cases, take.Receptions, err = h.store.OpenOf(ctx, client.ID, *client.AccountManagerID)
-	}
-	if err == nil {
-		err = h.give(c, client.ID, models.RelationshipAccept, take)
-	}
-	h.outcome(c, http.StatusOK, err)
+	h.outcome(c, http.StatusOK, h.once(c, c.Param("id"), func() error {
+		data, err := readAction[acceptAccountRequest](c, &checks{now: h.now()})
+		if err != nil {
+			return err
+		}
+		take, ctx := data.(models.AcceptAccount), c.Request.Context()
+		client, err := h.store.Client(ctx, c.Param("id"))
+		if err == nil && client.AccountManagerID != nil {
+			take.Cases, take.Receptions, err = h.store.OpenOf(ctx, client.ID, *client.AccountManagerID)
+		}
+		if err != nil {
+			return err
+		}
+		return h.give(c, client.ID, models.RelationshipAccept, take)
+	}))
 }
 
 type acceptAccountRequest struct {
