@@ -134,6 +134,9 @@ func (t *relationshipStep) take(old *RelationshipState, e RelationshipEvent) err
 			return err
 		}
 		t.inherit()
+		if err := t.newlyAsked(); err != nil {
+			return err
+		}
 	}
 	switch e.Action {
 	case RelationshipTick:
@@ -254,6 +257,37 @@ func (t *relationshipStep) retime() error {
 	} {
 		if err := again(t); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// newlyAsked times what the policies of now ask for, and those before did not. What falls due already goes on in its rhythm.
+func (t *relationshipStep) newlyAsked() error {
+	s, class := t.s, t.class()
+	if s.Stage == StageLost {
+		return nil
+	}
+	for _, o := range []struct {
+		asked bool
+		time  func(*relationshipStep) error
+	}{
+		{s.Review.DueAt == nil && !t.reviewEvery().IsZero(), (*relationshipStep).retimeReview},
+		{s.Assess.DueAt == nil && !class.AssessEvery.IsZero(), (*relationshipStep).retimeAssessment},
+		{s.Contact.DueAt == nil && !class.ContactEvery.IsZero() || s.DormantAt == nil && !class.DormantAfter.IsZero(), (*relationshipStep).retimeContact},
+		{s.Rotation.DueAt == nil, (*relationshipStep).retimeRotation},
+	} {
+		if !o.asked {
+			continue
+		}
+		if err := t.by(ruleCadence, func() error { return o.time(t) }); err != nil {
+			return err
+		}
+	}
+	for i := range s.Leads {
+		if l := &s.Leads[i]; l.Follow.DueAt == nil && !t.rules.Cadence.Leads.FollowUpEvery.IsZero() {
+			l.Follow = t.followAfter(l.ActedAt)
+			t.leadRow(l.ID).DueAt = l.Follow.DueAt
 		}
 	}
 	return nil
