@@ -126,6 +126,9 @@ func (t *relationshipStep) revoke(data json.RawMessage) error {
 	if f.text("note", c.Note); f.err() != nil {
 		return f.err()
 	}
+	if !o.Broken && t.past(&o.DueAt) { // the clock has not looked yet
+		t.fact(health.CommitmentBroken, o.ID, 0)
+	}
 	t.endCommitment(o, TaskCancelled, CommitmentRevoked, c.Note)
 	return nil
 }

@@ -50,6 +50,16 @@ func promised(t require.TestingT) (*bond, models.OfCommitment) {
 	return b, models.OfCommitment{CommitmentID: b.state.Commitments[0].ID, Note: "As agreed"}
 }
 
+func TestCommitment_that_is_taken_back_after_its_time_was_broken(t *testing.T) {
+	t.Parallel()
+	for _, after := range []int{3, 5} { // it is due on the fourth day, and the clock has not looked
+		b, of := promised(t)
+		b.do(days(after), "pam", models.RelationshipRevoke, of)
+		require.Len(t, b.factsOf(health.CommitmentBroken), after/5)
+		require.Empty(t, b.state.Commitments)
+	}
+}
+
 func TestCommitment_is_reminded_of_and_then_broken_once(t *testing.T) {
 	t.Parallel()
 	b, of := promised(t)
