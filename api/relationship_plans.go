@@ -35,6 +35,7 @@ type clientPlanView struct {
 	CreatedBy      string                 `json:"created_by"`
 	CreatedAt      Time                   `json:"created_at"`
 	UpdatedAt      Time                   `json:"updated_at"`
+	ClosedAt       *Time                  `json:"closed_at"` // null while it is not over
 	AllowedActions []string               `json:"allowed_actions"`
 }
 
@@ -47,6 +48,9 @@ func (h *relationships) planView(c *gin.Context, r models.PlanRow, s models.Rela
 		Progress: map[string]int{}, Budget: append([]models.PlannedBudget{}, d.Budget...), Currency: filled(d.Currency), OwnerID: r.OwnerID,
 		ApprovalID: filled(r.ApprovalID), Summary: r.Summary, Version: r.Version, CreatedBy: r.CreatedBy, CreatedAt: Time(r.CreatedAt),
 		UpdatedAt: Time(r.UpdatedAt), AllowedActions: []string{},
+	}
+	if r.Status.Over() { // by the last change
+		v.ClosedAt = timePtr(&r.UpdatedAt)
 	}
 	for _, state := range []string{models.ActivityPlanned, models.ActivityDue, models.ActivityOverdue, models.ActivityComplete, models.ActivityGivenUp} {
 		v.Progress[state] = 0

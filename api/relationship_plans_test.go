@@ -70,6 +70,7 @@ func TestPlanFromDraftToItsSummary(t *testing.T) {
 	view = b.post(amy, path+"/close", `{"summary":"目标达成"}`)
 	require.Equal(t, []any{"closed", "目标达成", []any{}}, []any{view["state"], view["summary"], view["allowed_actions"]})
 	require.Equal(t, "2026-05-06T16:00:00.000Z", view["ends_at"], "the period ends with the day of its closing")
+	require.Equal(t, view["updated_at"], view["closed_at"])
 	require.Contains(t, b.refused(amy, path+"/submit", "", http.StatusConflict, "conflict").Detail, "closed")
 }
 

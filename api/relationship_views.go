@@ -20,7 +20,10 @@ const shownHistory = 20
 
 // relationshipView shows the relationship with a client.
 type relationshipView struct {
+	ID               string                      `json:"id"`     // the client's
+	Number           *string                     `json:"number"` // null: it has none
 	ClientID         string                      `json:"client_id"`
+	State            models.Stage                `json:"state"` // the stage, as every object of a process calls it
 	Stage            models.Stage                `json:"stage"`
 	Class            string                      `json:"class"`
 	ClassSince       Time                        `json:"class_since"`
@@ -45,8 +48,11 @@ type relationshipView struct {
 	Health           healthView                  `json:"health"`
 	NextObligations  []obligationView            `json:"next_obligations"`
 	Version          int64                       `json:"version"`
+	PolicyVersion    *int                        `json:"policy_version"` // of the classification policy that gave the class; null: given with the client's data
+	CreatedBy        string                      `json:"created_by"`
 	CreatedAt        Time                        `json:"created_at"`
 	UpdatedAt        Time                        `json:"updated_at"`
+	ClosedAt         *Time                       `json:"closed_at"` // of the merge; null: it lives as long as the client
 	AllowedActions   []models.RelationshipAction `json:"allowed_actions"`
 }
 
@@ -161,7 +167,7 @@ func (h *relationships) full(c *gin.Context, s models.RelationshipState) (relati
 		return relationshipView{}, err
 	}
 	v := relationshipView{
-		ClientID: s.ID, Stage: s.Stage, Class: s.Class, ClassSince: Time(s.ClassSince), ClassHistory: each(history, toClassificationView),
+		ID: s.ID, ClientID: s.ID, State: s.Stage, Stage: s.Stage, CreatedBy: models.System, Class: s.Class, ClassSince: Time(s.ClassSince), ClassHistory: each(history, toClassificationView),
 		Criteria: s.Criteria, AppraisedAt: timePtr(s.AppraisedAt), ReviewDueAt: timePtr(s.Review.DueAt), AccountManagerID: filled(s.AccountManagerID),
 		Proposal: toProposalView(s.Proposal), Team: teamViews(c, s, rules), Levels: levelViews(s, rules), Assessments: each(assessed, toAssessmentView), AssessmentDueAt: timePtr(s.Assess.DueAt),
 		Improvements: each(open.Improvements, toImprovementView), Cadence: h.cadence(s, rules), Commitments: each(open.Commitments, toCommitmentView),
@@ -171,6 +177,12 @@ func (h *relationships) full(c *gin.Context, s models.RelationshipState) (relati
 	}
 	if v.Criteria == nil {
 		v.Criteria = classification.Criteria{}
+	}
+	if s.ClassVersion != 0 {
+		v.PolicyVersion = &s.ClassVersion
+	}
+	if s.Over() { // by its last step
+		v.ClosedAt = timePtr(&s.UpdatedAt)
 	}
 	if o := s.HandOver; o != nil {
 		v.HandOver = &handOverView{o.FromID, o.ToID, o.ByID, Time(o.OfferedAt), append([]models.HandOverItem{}, o.Items...)}

@@ -18,6 +18,11 @@ func TestRelationshipIsBegunWhenItIsReadFirst(t *testing.T) {
 	b := newRelationshipBench(t)
 	view := b.get(amy, firm+"/relationship")
 	require.Equal(t, []any{acme, "prospect", "C", amy}, []any{view["client_id"], view["stage"], view["class"], view["account_manager_id"]})
+	for name, want := range map[string]any{"id": acme, "number": nil, "state": "prospect", "created_by": "system", "policy_version": nil, "closed_at": nil} {
+		got, there := view[name]
+		require.True(t, there, name)
+		require.Equal(t, want, got, "%s, as of every object of a process", name)
+	}
 	require.Len(t, b.engine.sent, 1)
 	require.Equal(t, []any{models.RelationshipReady, "client/" + acme}, []any{b.engine.sent[0].name, b.engine.sent[0].workflowID})
 	require.Contains(t, view["allowed_actions"], "classify")

@@ -194,6 +194,9 @@ const (
 	PlanWithdrawn  PlanStatus = "withdrawn"
 )
 
+// Over reports whether nothing can happen to the plan any more.
+func (p PlanStatus) Over() bool { return p == PlanClosed || p == PlanRejected || p == PlanWithdrawn }
+
 // PlanState is what the process keeps of a plan that is not over.
 type PlanState struct {
 	ID         string          `json:"id"`

@@ -141,9 +141,7 @@ var (
 	leads           = tableOf[models.LeadRow]()
 )
 
-func planOver(p *models.PlanRow) bool {
-	return p.Status == models.PlanClosed || p.Status == models.PlanRejected || p.Status == models.PlanWithdrawn
-}
+func planOver(p *models.PlanRow) bool { return p.Status.Over() }
 
 // relationship queues everything that one step writes.
 func (w *writer) relationship(old *models.RelationshipState, step *models.RelationshipStep) {
