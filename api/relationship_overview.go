@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -16,8 +17,11 @@ type overviewView struct {
 	Relationship   *bondView                   `json:"relationship"`
 	ClassHistory   []classificationView        `json:"class_history"`
 	Plans          []clientPlanView            `json:"plans"`
+	Assessments    []assessmentView            `json:"assessments"`
+	Improvements   []improvementView           `json:"improvements"`
 	Interactions   []interactionView           `json:"interactions"`
 	Commitments    []commitmentView            `json:"commitments"`
+	Opinions       []opinionView               `json:"opinions"`
 	Leads          []leadView                  `json:"leads"`
 	Tasks          []clientTaskView            `json:"tasks"`
 	OpenCases      []clientCaseView            `json:"open_cases"`
@@ -103,7 +107,7 @@ type clientEventView struct {
 
 // The sections of more than one part that the row rule of one process governs.
 var (
-	relationshipSections = []string{"relationship", "class_history", "plans", "interactions", "commitments", "leads", "tasks"}
+	relationshipSections = []string{"relationship", "class_history", "plans", "assessments", "improvements", "interactions", "commitments", "opinions", "leads", "tasks"}
 	caseSections         = []string{"open_cases", "past_cases"}
 )
 
@@ -171,6 +175,11 @@ func (h *relationships) bond(c *gin.Context, v *overviewView, o models.ClientOve
 		Levels: levelViews(s, rules), Cadence: h.cadence(s, rules), Proposal: toProposalView(s.Proposal), Health: fit,
 		NextObligations: obligationViews(s, h.now()),
 	}
+	if !models.MayReadOpinions(&s, caller(c).Actor) { // they go outside the sales line
+		v.Narrowed = append(v.Narrowed, "opinions")
+		o.Opinions = slices.DeleteFunc(o.Opinions, func(r models.OpinionRow) bool { return !among(c, partOf(r)...) })
+	}
+	v.Opinions = each(o.Opinions, toOpinionView)
 	v.Plans = each(o.Plans, func(r models.PlanRow) clientPlanView { return h.planView(c, r, s) })
 	v.AllowedActions = models.AllowedRelationship(&s, caller(c).Actor, rules)
 	return nil
@@ -179,6 +188,7 @@ func (h *relationships) bond(c *gin.Context, v *overviewView, o models.ClientOve
 func toOverviewView(client models.Client, o models.ClientOverview) overviewView {
 	return overviewView{
 		Client: toClientView(client), Contacts: each(o.Contacts, toClientContactView), ClassHistory: each(o.Classifications, toClassificationView),
+		Assessments: each(o.Assessments, toAssessmentView), Improvements: each(o.Improvements, toImprovementView), Opinions: []opinionView{},
 		Plans: []clientPlanView{}, Interactions: each(o.Interactions, toInteractionView), Commitments: each(o.Commitments, toCommitmentView),
 		Leads: each(o.Leads, toLeadView), Tasks: each(o.Tasks, toClientTaskView), OpenCases: each(o.OpenCases, toClientCaseView),
 		PastCases: each(o.PastCases, toClientCaseView), Receptions: each(o.Receptions, toClientVisitView), Responses: each(o.Responses, toClientResponseView),

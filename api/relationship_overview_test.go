@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,8 +46,31 @@ func TestOverviewNamesWhatTheCallerMayNotSee(t *testing.T) {
 	require.Equal(t, []any{"open_cases", "past_cases", "receptions", "responses", "timeline"}, view["narrowed"])
 
 	view = b.get(eve, firm+"/overview")
-	require.Equal(t, []any{"relationship", "class_history", "plans", "interactions", "commitments", "leads", "tasks"}, view["hidden"])
+	require.Equal(t, []any{"relationship", "class_history", "plans", "assessments", "improvements", "interactions", "commitments", "opinions", "leads", "tasks"}, view["hidden"])
 	require.Nil(t, view["relationship"])
 	require.Empty(t, view["allowed_actions"])
 	problem(t, b.call(amy, "GET", "/clients/"+unknownFirm+"/overview", ""), http.StatusNotFound, "not_found")
+}
+
+func TestOverviewShowsOpinionsOnlyToWhoMayReadThem(t *testing.T) {
+	t.Parallel()
+	b := newRelationshipBench(t)
+	b.classified("A")
+	b.record(amy, firm+"/leads", `{"kind":"lead","title":"x","owner_id":"`+eve+`"}`)
+	opinion := func(n, by string) models.OpinionRow {
+		return models.OpinionRow{ID: "opinion_" + n, ClientID: acme, Text: "too slow", ByID: by, OwnerID: aud, At: noon, DueAt: noon, State: models.OpinionOpen}
+	}
+	b.store.overview = models.ClientOverview{
+		Opinions:     []models.OpinionRow{opinion("1", amy), opinion("2", eve)},
+		Assessments:  []models.AssessmentRow{{ID: "assessment_1", ClientID: acme, At: noon, ByID: amy}},
+		Improvements: []models.ImprovementRow{{ID: "improvement_1", ClientID: acme, Level: "key", FromLevel: 1, Target: 3, OwnerID: amy, State: models.ImprovementOpen, DueAt: noon, CreatedAt: noon}},
+	}
+	for user, want := range map[string]int{amy: 2, aud: 2, eve: 1} {
+		view := b.get(user, firm+"/overview")
+		require.NotNil(t, view["relationship"], "eve owns a lead")
+		require.Len(t, view["opinions"], want)
+		require.Equal(t, user == eve, slices.Contains(view["narrowed"].([]any), any("opinions")))
+		require.Len(t, view["assessments"], 1)
+		require.Len(t, view["improvements"], 1)
+	}
 }

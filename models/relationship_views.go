@@ -13,8 +13,11 @@ type ClientOverview struct {
 	PastCases       []ClientCase // that changed last
 	Receptions      []ClientReception
 	Responses       []ClientResponse // that were answered last
+	Assessments     []AssessmentRow
+	Improvements    []ImprovementRow // open ones, by level
 	Interactions    []InteractionRow
 	Commitments     []CommitmentRow // open ones, the first due first
+	Opinions        []OpinionRow    // not asked who of those who see the relationship may read them
 	Leads           []LeadRow
 	Tasks           []ClientTask  // open ones about the client itself, the first due first
 	Events          []ClientEvent // the newest over the client and all its cases, receptions and follow-ups

@@ -106,6 +106,12 @@ func overviewSections(see sight, clientID string, o *models.ClientOverview, news
 			interactions.into(&o.Interactions)),
 		part("commitments", commitments.columns+`r WHERE r.client_id = $1 AND r.ended_at IS NULL`, ours("r.client_id"), ` ORDER BY due_at, id LIMIT $%d`, shownOfMany,
 			commitments.into(&o.Commitments)),
+		part("assessments", assessments.columns+`r WHERE r.client_id = $1`, ours("r.client_id"), ` ORDER BY at DESC, id DESC LIMIT $%d`, shownOfKind,
+			assessments.into(&o.Assessments)),
+		part("improvements", improvements.columns+`r WHERE r.client_id = $1 AND r.state = 'open'`, ours("r.client_id"), ` ORDER BY level LIMIT $%d`, shownOfKind,
+			improvements.into(&o.Improvements)),
+		part("opinions", opinions.columns+`r WHERE r.client_id = $1`, ours("r.client_id"), ` ORDER BY at DESC, id DESC LIMIT $%d`, shownOfKind,
+			opinions.into(&o.Opinions)),
 		part("leads", leads.columns+`r WHERE r.client_id = $1`, ours("r.client_id"), ` ORDER BY created_at DESC, id DESC LIMIT $%d`, shownOfMany, leads.into(&o.Leads)),
 		part("tasks", `SELECT t.id, t.process, t.kind, coalesce(t.user_id, '') AS user_id, coalesce(t.team_id, '') AS team_id, nullif(t.due_at, 'infinity') AS due_at,
 				t.created_at

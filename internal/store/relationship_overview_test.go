@@ -39,6 +39,9 @@ func TestOverview_shows_everything_about_a_client(t *testing.T) {
 	require.Equal(t, "on site", o.Interactions[0].Summary)
 	require.Equal(t, s.Commitments[0].ID, o.Commitments[0].ID)
 	require.Equal(t, s.Leads[0].ID, o.Leads[0].ID)
+	require.Equal(t, s.Opinions[0].ID, o.Opinions[0].ID)
+	require.Equal(t, s.Improvements[0].ID, o.Improvements[0].ID)
+	require.Equal(t, "one call a year", o.Assessments[0].Levels["key"].Evidence)
 	require.Equal(t, []any{s.Tasks[0].ID, b.boss.ID}, []any{o.Tasks[0].ID, o.Tasks[0].UserID})
 	var events []string
 	for _, e := range o.Events {
