@@ -17,7 +17,7 @@ const (
 	batchesAtOnce = 4
 	// longestRest bounds how long a run waits that cannot reach a channel.
 	longestRest = 5 * time.Minute
-	// rollAfter is the length of a history after which a run continues as new.
+	// rollAfter is the length of a history after which a run continues as new, if the engine does not suggest it sooner.
 	rollAfter = 2000
 )
 
@@ -37,7 +37,7 @@ func CampaignRun(ctx workflow.Context, in models.CampaignRunInput) error {
 		if err := r.settle(ctx); err != nil || r.view.Over() && r.inHand == 0 {
 			return err
 		}
-		if workflow.GetInfo(ctx).GetCurrentHistoryLength() > rollAfter {
+		if info := workflow.GetInfo(ctx); info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > rollAfter {
 			return r.continueAsNew(ctx)
 		}
 		if err := r.next(ctx); err != nil {

@@ -466,6 +466,15 @@ func TestCampaignRun(t *testing.T) {
 		require.Equal(t, c.when[len(c.when)-1].UTC(), in.Pace.At.UTC())
 		require.Zero(t, c.ended)
 	})
+	t.Run("a_history_continues_as_new_when_the_engine_suggests_it", func(t *testing.T) {
+		t.Parallel()
+		c := gather(t, 300, 60)
+		c.env.RegisterDelayedCallback(func() { c.env.SetContinueAsNewSuggested(true) }, 25*time.Second)
+		c.env.ExecuteWorkflow(workflows.CampaignRun, models.CampaignRunInput{CampaignID: campaignID, RunID: "run_1", N: 1})
+		var next *workflow.ContinueAsNewError
+		require.ErrorAs(t, c.env.GetWorkflowError(), &next)
+		require.Zero(t, c.ended)
+	})
 	t.Run("a_history_that_begins_after_a_trip_notices_that_the_campaign_was_resumed", func(t *testing.T) {
 		t.Parallel()
 		c := gather(t, 20, 60)
