@@ -48,6 +48,7 @@ func TestCampaigns(t *testing.T) {
 	require.NoError(t, s.start())
 	t.Run("account for every recipient whatever dies", func(t *testing.T) { s.campaignInAStorm(t, rng, server) })
 	t.Run("survive a pause, a new rate, a restart and a resume", func(t *testing.T) { s.campaignOperated(t, server) })
+	t.Run("go on in a new history", func(t *testing.T) { s.campaignContinuesAsNew(t, server) })
 	t.Run("close the loop", func(t *testing.T) { s.campaignClosesTheLoop(t, server) })
 	t.Run("ask the visitor of a reception", func(t *testing.T) { s.receptionAsksItsVisitor(t, server) })
 	t.Run("be answered in a browser", func(t *testing.T) { s.pagesInABrowser(t, server) })

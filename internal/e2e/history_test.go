@@ -25,14 +25,20 @@ import (
 // histories is where the histories are kept that workflows/replay_test.go replays, and the key that seals them.
 const histories = "../../workflows/testdata/histories"
 
-// history reads what the engine has kept of a process.
+// history reads what the engine has kept of the latest run of a process.
 func (s *stack) history(t testing.TB, workflowID string) *history.History {
+	t.Helper()
+	return s.historyOf(t, workflowID, "")
+}
+
+// historyOf reads what the engine has kept of one run of a process.
+func (s *stack) historyOf(t testing.TB, workflowID, runID string) *history.History {
 	t.Helper()
 	c, err := s.dial()
 	require.NoError(t, err)
 	defer c.Close()
 	h := &history.History{}
-	events := c.GetWorkflowHistory(context.Background(), workflowID, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := c.GetWorkflowHistory(context.Background(), workflowID, runID, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		e, err := events.Next()
 		require.NoError(t, err)
@@ -41,14 +47,20 @@ func (s *stack) history(t testing.TB, workflowID string) *history.History {
 	return h
 }
 
-// keep writes the history of a process as the fixture of a path when UPDATE_HISTORIES=1 asks for it. A release adds
-// fixtures; it never changes those of processes that still run.
+// keep writes the history of a process as the fixture of a path when UPDATE_HISTORIES=1 asks for it.
 func (s *stack) keep(t testing.TB, workflowID, process, path string) {
+	t.Helper()
+	write(t, s.history(t, workflowID), process, path)
+}
+
+// write makes a history the fixture of a path when UPDATE_HISTORIES=1 asks for it. A release adds fixtures; it never changes
+// those of processes that still run.
+func write(t testing.TB, h *history.History, process, path string) {
 	t.Helper()
 	if os.Getenv("UPDATE_HISTORIES") != "1" {
 		return
 	}
-	text, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(s.history(t, workflowID))
+	text, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(h)
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(filepath.Join(histories, process), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(histories, process, path+".json"), append(text, '\n'), 0o644))
