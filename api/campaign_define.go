@@ -33,7 +33,7 @@ type remindersBody struct {
 	Spacing string `json:"spacing,omitempty"`
 }
 
-// scheduleBody is a schedule in a request and in an answer.
+// scheduleBody is a schedule in a request.
 type scheduleBody struct {
 	Kind          string     `json:"kind"`
 	At            *time.Time `json:"at,omitempty"`

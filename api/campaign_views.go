@@ -27,7 +27,7 @@ type campaignView struct {
 	Reminders      remindersBody           `json:"reminders"`
 	ExpiresAfter   string                  `json:"expires_after"`
 	Priority       int                     `json:"priority"`
-	Schedule       *scheduleBody           `json:"schedule"`
+	Schedule       *scheduleView           `json:"schedule"`
 	Runs           int                     `json:"runs"`
 	Run            *campaignRunView        `json:"run"`
 	PausedBy       *string                 `json:"paused_by"`
@@ -55,7 +55,7 @@ func (h *campaigns) view(c *gin.Context, row models.CampaignRow) campaignView {
 		ID: s.ID, Number: s.Number, State: s.Status, Name: d.Name, Audience: d.Audience, Template: d.Template,
 		Channels: append([]campaign.Channel{}, d.Channels...), Rate: d.Rate, Window: d.Window, QuietHours: d.QuietHours,
 		Reminders: remindersBody{d.Reminders.Count, spanText(d.Reminders.Spacing)}, ExpiresAfter: spanText(d.ExpiresAfter),
-		Priority: or(d.Priority, usualPriority), Schedule: toScheduleBody(d.Schedule), Runs: s.Runs, PausedBy: filled(s.PausedBy),
+		Priority: or(d.Priority, usualPriority), Schedule: toScheduleView(d.Schedule), Runs: s.Runs, PausedBy: filled(s.PausedBy),
 		Version: s.Version, CreatedBy: s.CreatedBy, CreatedAt: Time(s.CreatedAt), UpdatedAt: Time(s.UpdatedAt), ClosedAt: timePtr(s.ClosedAt),
 		AllowedActions: models.AllowedCampaign(s, caller(c).Actor),
 	}
@@ -79,13 +79,21 @@ func spanText(s sla.Span) string {
 	return s.String()
 }
 
-func toScheduleBody(s *campaign.Schedule) *scheduleBody {
+// scheduleView is a schedule in an answer, which writes its instant as all answers do.
+type scheduleView struct {
+	scheduleBody
+	At *Time `json:"at,omitempty"`
+}
+
+func toScheduleView(s *campaign.Schedule) *scheduleView {
 	if s == nil {
 		return nil
 	}
-	v := &scheduleBody{Kind: s.Kind, Cron: s.Cron, Timezone: s.Timezone, Overlap: s.Overlap, CatchUpWindow: spanText(s.CatchUpWindow)}
+	v := &scheduleView{scheduleBody: scheduleBody{
+		Kind: s.Kind, Cron: s.Cron, Timezone: s.Timezone, Overlap: s.Overlap, CatchUpWindow: spanText(s.CatchUpWindow),
+	}}
 	if !s.At.IsZero() {
-		v.At = &s.At
+		v.At = timePtr(&s.At)
 	}
 	return v
 }

@@ -147,6 +147,13 @@ func TestChangeCampaignMergesFields(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.call(mia, "PATCH", path, `{}`).StatusCode)
 }
 
+func TestACampaignSaysItsInstantAsAllAnswersDo(t *testing.T) {
+	t.Parallel()
+	b := newCampaignBench(t)
+	path := b.make(map[string]any{"schedule": map[string]any{"kind": "once", "at": "2027-03-01T09:00:00+08:00"}})
+	require.Equal(t, map[string]any{"kind": "once", "at": "2027-03-01T01:00:00.000Z"}, b.get(mia, path)["schedule"])
+}
+
 func TestLaunchWithoutAudienceIsRefused(t *testing.T) {
 	t.Parallel()
 	b := newCampaignBench(t)
