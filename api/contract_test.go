@@ -64,6 +64,18 @@ func TestDocument(t *testing.T) {
 	require.Equal(t, documented, served)
 }
 
+// TestEveryPostTakesAKey: whoever writes against the document learns that each of them can be repeated.
+func TestEveryPostTakesAKey(t *testing.T) {
+	t.Parallel()
+	doc, err := apitest.Document()
+	require.NoError(t, err)
+	for path, item := range doc.Paths.Map() {
+		if item.Post != nil && strings.HasPrefix(path, "/api/v1/") {
+			require.NotNil(t, item.Post.Parameters.GetByInAndName("header", "Idempotency-Key"), path)
+		}
+	}
+}
+
 // TestEveryRouteNeedsLogin/…: whoever adds a route cannot forget it.
 func TestEveryRouteNeedsLogin(t *testing.T) {
 	t.Parallel()
