@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -74,6 +75,42 @@ func TestEveryPostTakesAKey(t *testing.T) {
 			require.NotNil(t, item.Post.Parameters.GetByInAndName("header", "Idempotency-Key"), path)
 		}
 	}
+}
+
+// TestRequestsSayTimesInAnyZone: answers are in UTC with milliseconds, but a request may say any instant of RFC 3339.
+func TestRequestsSayTimesInAnyZone(t *testing.T) {
+	t.Parallel()
+	doc, err := apitest.Document()
+	require.NoError(t, err)
+	times := 0
+	var look func(at string, s *openapi3.SchemaRef)
+	look = func(at string, s *openapi3.SchemaRef) {
+		if s == nil {
+			return
+		}
+		if s.Value.Format == "date-time" {
+			times++
+			require.Empty(t, s.Value.Pattern, at)
+		}
+		for name, property := range s.Value.Properties {
+			look(at+"."+name, property)
+		}
+		look(at+"[]", s.Value.Items)
+		for _, part := range slices.Concat(s.Value.AllOf, s.Value.OneOf, s.Value.AnyOf) {
+			look(at, part)
+		}
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if op.RequestBody == nil {
+				continue
+			}
+			for _, media := range op.RequestBody.Value.Content {
+				look(method+" "+path, media.Schema)
+			}
+		}
+	}
+	require.Greater(t, times, 20)
 }
 
 // TestEveryRouteNeedsLogin/…: whoever adds a route cannot forget it.
