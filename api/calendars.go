@@ -64,7 +64,7 @@ func toCalendarView(v models.CalendarVersion) (calendarView, error) {
 	return view, nil
 }
 
-// list lists the calendars with their newest versions. They are few, so there is one page.
+// list lists the calendars with their newest versions.
 func (h *calendars) list(c *gin.Context) {
 	ctx, q := c.Request.Context(), queryOf(c)
 	p := q.page()
@@ -80,6 +80,11 @@ func (h *calendars) list(c *gin.Context) {
 	if p.Estimate != nil {
 		*p.Estimate = int64(len(ids))
 	}
+	ids, next := portion(q, p, ids, func(id string) string { return id })
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
 	rows := make([]models.CalendarVersion, len(ids))
 	for i, id := range ids {
 		if rows[i], err = h.store.LatestCalendar(ctx, id); err != nil {
@@ -87,7 +92,7 @@ func (h *calendars) list(c *gin.Context) {
 			return
 		}
 	}
-	h.listed(c, rows, "")
+	h.listed(c, rows, next)
 }
 
 // versions lists the published versions, the newest first. 404 unknown.

@@ -80,7 +80,12 @@ func (h *channels) list(c *gin.Context) {
 	if p.Estimate != nil {
 		*p.Estimate = int64(len(views))
 	}
-	list(c, views, "", func(v channelView) channelView { return v })
+	views, next := portion(q, p, views, func(v channelView) string { return string(v.Kind) })
+	if err := q.err(); err != nil {
+		fail(c, err)
+		return
+	}
+	list(c, views, next, func(v channelView) channelView { return v })
 }
 
 type putChannelRequest struct {

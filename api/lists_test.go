@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/mcrflow/mcrflow/api"
 	"github.com/mcrflow/mcrflow/api/apitest"
+	"github.com/mcrflow/mcrflow/models"
 )
 
 // TestListsEstimateTheirLength: every list of the document that has pages takes count=estimate, and answers no number without it.
@@ -53,4 +55,35 @@ func TestListsEstimateTheirLength(t *testing.T) {
 	require.Len(t, users["items"], 2)
 	events := object(t, w.do("auditor", http.MethodGet, "/api/v1/cases/"+caseA+"/timeline?count=estimate", ""), 200)
 	require.EqualValues(t, someCase(t, caseA).State.EventSeq, events["estimated_count"])
+}
+
+// TestShortListsComeInPagesToo: a caller reads every list in the same way.
+func TestShortListsComeInPagesToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"berlin", "cn"} {
+		doc := officeDocument
+		doc.ID = name
+		body, err := json.Marshal(doc)
+		require.NoError(t, err)
+		w.calendars = append(w.calendars, models.CalendarVersion{ID: name, Version: 1, Body: body, PublishedAt: noon})
+	}
+	for _, path := range []string{"/api/v1/calendars", "/api/v1/channels"} {
+		all := object(t, w.do("admin", http.MethodGet, path, ""), 200)
+		require.Nil(t, all["next_cursor"], path)
+		want := all["items"].([]any)
+		require.Greater(t, len(want), 1, path)
+		got := []any{}
+		for at := path + "?limit=1"; at != ""; {
+			page := object(t, w.do("admin", http.MethodGet, at, ""), 200)
+			require.Len(t, page["items"], 1, at)
+			got = append(got, page["items"].([]any)...)
+			at = ""
+			if next := page["next_cursor"]; next != nil {
+				at = path + "?limit=1&cursor=" + next.(string)
+			}
+		}
+		require.Equal(t, want, got, path)
+		problem(t, w.do("admin", http.MethodGet, path+"?cursor=forged", ""), 400, "malformed")
+	}
 }

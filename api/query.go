@@ -122,6 +122,23 @@ func (q *query) page() models.Page {
 	return p
 }
 
+// portion is the page of a list that is short enough to be known as a whole. Its cursor is the key of the item before it.
+func portion[T any](q *query, p models.Page, rows []T, key func(T) string) (page []T, next string) {
+	if p.Cursor != "" {
+		last := slices.IndexFunc(rows, func(row T) bool { return key(row) == p.Cursor })
+		if last < 0 {
+			q.wrongType("cursor", "next_cursor")
+			return nil, ""
+		}
+		rows = rows[last+1:]
+	}
+	if len(rows) > p.Limit {
+		rows = rows[:p.Limit]
+		next = key(rows[p.Limit-1])
+	}
+	return rows, next
+}
+
 // oneOf is one of the allowed words; empty when absent.
 func oneOf[T ~string](q *query, name string, allowed ...T) T {
 	v := T(q.values.Get(name))
