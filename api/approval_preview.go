@@ -199,10 +199,11 @@ func toPreviewStep(c *gin.Context, s approval.PreviewStep) previewStepView {
 	return v
 }
 
-// filledMap is a map that is answered as {} when there is none.
+// filledMap is a map of facts as it is answered: {} when there is none, and its instants as all answers write them.
 func filledMap(m map[string]string) map[string]string {
-	if m == nil {
-		return map[string]string{}
+	shown := make(map[string]string, len(m))
+	for key, v := range m {
+		shown[key] = instantText(v)
 	}
-	return m
+	return shown
 }

@@ -107,6 +107,20 @@ func TestCasesAreFiltered(t *testing.T) {
 	}
 }
 
+func TestTimelineWritesTheInstantsOfItsFactsAsAllAnswersDo(t *testing.T) {
+	t.Parallel()
+	b := newCaseBench(t)
+	b.store.events = []models.TimelineEvent{{Seq: 1, At: friday(9, 0), Type: "noted", Actor: ann, Data: map[string]any{
+		"due_at": "2026-03-06T10:00:00Z", "at": "2026-03-06T10:00:00.12Z", "text": "no later than 2026-03-06T10:00:00Z", "day": "2026-03-06", "count": 2.0,
+		"items": []any{map[string]any{"until": "2026-03-06T10:00:00.123456Z"}},
+	}}}
+	event := b.get(ann, "/cases/"+caseA+"/timeline")["items"].([]any)[0].(map[string]any)
+	require.Equal(t, map[string]any{
+		"due_at": "2026-03-06T10:00:00.000Z", "at": "2026-03-06T10:00:00.120Z", "text": "no later than 2026-03-06T10:00:00Z", "day": "2026-03-06", "count": 2.0,
+		"items": []any{map[string]any{"until": "2026-03-06T10:00:00.123Z"}},
+	}, event["data"])
+}
+
 func TestTimelineIsReadInPages(t *testing.T) {
 	t.Parallel()
 	b := newCaseBench(t)

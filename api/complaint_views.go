@@ -219,10 +219,8 @@ func duplicateViews(list []models.SimilarCase) []duplicateView {
 }
 
 func toEventView(e models.TimelineEvent) eventView {
-	if e.Data == nil {
-		e.Data = map[string]any{}
-	}
-	return eventView{e.Seq, Time(e.At), e.Type, e.Actor, filled(e.OnBehalfOf), filled(e.TraceID), e.Data}
+	data := instants(e.Data).(map[string]any) // none: an empty one
+	return eventView{e.Seq, Time(e.At), e.Type, e.Actor, filled(e.OnBehalfOf), filled(e.TraceID), data}
 }
 
 // filled is a text that is answered as null when there is none.

@@ -41,13 +41,10 @@ func toNotificationView(c *gin.Context) func(models.Notification) notificationVi
 	}
 	return func(n models.Notification) notificationView {
 		view := notificationView{
-			ID: n.ID, Kind: n.Kind, Process: n.Process, SubjectID: n.SubjectID, Data: map[string]string{},
+			ID: n.ID, Kind: n.Kind, Process: n.Process, SubjectID: n.SubjectID, Data: filledMap(n.Data),
 			CreatedAt: Time(n.CreatedAt), ReadAt: timePtr(n.ReadAt),
 		}
 		view.Title, view.Body = texts.Notice(locale, zone, n.Kind, n.Data)
-		if n.Data != nil {
-			view.Data = n.Data
-		}
 		return view
 	}
 }

@@ -31,6 +31,36 @@ func timePtr(t *time.Time) *Time {
 	return &out
 }
 
+// instants writes those among the facts of an event, which are stored as the step had them, as all answers do.
+func instants(v any) any {
+	switch v := v.(type) {
+	case string:
+		return instantText(v)
+	case []any:
+		return each(v, instants)
+	case map[string]any:
+		shown := make(map[string]any, len(v))
+		for key, part := range v {
+			shown[key] = instants(part)
+		}
+		return shown
+	default:
+		return v
+	}
+}
+
+// instantText writes a text that is an instant in UTC as all answers do; any other stays.
+func instantText(s string) string {
+	if len(s) < len("2006-01-02T15:04:05Z") || s[10] != 'T' || s[len(s)-1] != 'Z' { // most are not, and parsing costs
+		return s
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return s
+	}
+	return t.Format(timeFormat)
+}
+
 // isoDuration writes a duration as ISO 8601 with hours, minutes and seconds (PT10M, PT3.5S). Days are never used: a day
 // is not a fixed time on a working calendar. Zero is PT0S.
 func isoDuration(d time.Duration) string {
