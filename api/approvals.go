@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -149,6 +150,12 @@ func (h *approvals) update(c *gin.Context, approvalID string, verb approval.Verb
 	}
 	reply, err := h.engine.Update(c.Request.Context(), models.ApprovalWorkflowID(approvalID), string(verb), string(verb)+":"+meta.RequestID,
 		models.ApprovalEvent{Meta: meta, Verb: verb, Data: data})
+	if errs.CodeOf(err) == errs.NotFound { // its answer may have got lost, with the end of a process that has continued as new since
+		row, readErr := h.store.Approval(c.Request.Context(), models.OutcomeReader(), approvalID)
+		if readErr == nil && slices.Contains(row.State.Handled, meta.RequestID) {
+			return row.State.Seq, nil
+		}
+	}
 	return reply.Seq, err
 }
 

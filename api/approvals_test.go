@@ -319,6 +319,22 @@ func TestFailuresOfTheEngineSayNothingOfTheApproval(t *testing.T) {
 	}
 }
 
+func TestRepeatedVerbThatHasEndedItsApprovalIsAnswered(t *testing.T) {
+	t.Parallel()
+	b := newApprovalBench(t)
+	approve := func(key string) *http.Response {
+		return b.call(ben, "POST", "/approvals/"+approvalA+"/approve", ``, "Idempotency-Key", key)
+	}
+	b.engine.err = errs.New(errs.Pending, "pending")
+	problem(t, approve("k"), http.StatusAccepted, "pending")
+	b.change(approvalA, func(s *models.ApprovalState) {
+		s.Chain.Outcome, s.Handled = approval.Approved, []string{b.engine.sent[0].event.Meta.RequestID}
+	})
+	b.engine.err = errs.New(errs.NotFound, "process_unknown")
+	require.Equal(t, "approved", object(t, approve("k"), http.StatusOK)["state"])
+	problem(t, approve("another"), http.StatusConflict, "process_closed")
+}
+
 func TestRequestOfAnotherProcessIsResubmittedThere(t *testing.T) {
 	t.Parallel()
 	b := newApprovalBench(t)

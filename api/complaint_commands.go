@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -128,7 +129,20 @@ func (h *cases) update(c *gin.Context, caseID string, action models.CaseAction, 
 	if err == nil {
 		return reply.Seq, nil
 	}
+	if seq, done := h.carriedOut(c, caseID, err); done {
+		return seq, nil
+	}
 	return 0, h.reason(c, caseID, err)
+}
+
+// carriedOut reports whether the command that found no process was applied before, and the step as of then: its answer got lost,
+// and it has ended the process, which has continued as new since, so that the engine does not know the command any more.
+func (h *cases) carriedOut(c *gin.Context, caseID string, err error) (int64, bool) {
+	if errs.CodeOf(err) != errs.NotFound {
+		return 0, false
+	}
+	row, err := h.store.Case(c.Request.Context(), models.OutcomeReader(), caseID)
+	return row.State.Seq, err == nil && slices.Contains(row.State.Handled, commandID(c))
 }
 
 // behind reports whether the process has refused the action by a state that the stored one has left: another case has just been
@@ -153,13 +167,16 @@ func (h *cases) reason(c *gin.Context, caseID string, err error) error {
 		return err
 	}
 	row, readErr := h.store.Case(c.Request.Context(), caller(c).Actor, caseID)
-	if readErr != nil {
+	switch s := &row.State; {
+	case readErr != nil:
 		return readErr
+	case errs.CodeOf(err) != errs.NotFound:
+		return err
+	case s.Over(h.now()):
+		return errs.Wrap(err, errs.ProcessClosed, "case.over", "number", s.Number, "state", string(s.Status))
+	default: // its process is on its way to another run
+		return errs.Wrap(err, errs.Unavailable, "unavailable.moment")
 	}
-	if errs.CodeOf(err) == errs.NotFound {
-		return errs.Wrap(err, errs.ProcessClosed, "case.over", "number", row.State.Number, "state", string(row.State.Status))
-	}
-	return err
 }
 
 type emptyRequest struct{}

@@ -433,6 +433,33 @@ func TestActionOnAFinishedProcessIsProcessClosed(t *testing.T) {
 	require.Contains(t, p["detail"], "CMP-20260306-0001")
 }
 
+func TestActionBetweenTwoHistoriesIsToBeRepeated(t *testing.T) {
+	t.Parallel()
+	b := newCaseBench(t)
+	b.engine.err = errs.New(errs.NotFound, "process_unknown")
+	problem(t, b.call(ann, "POST", "/cases/"+caseA+"/respond", `{"message":"x"}`), http.StatusServiceUnavailable, "unavailable")
+}
+
+// TestRepeatedActionThatHasEndedItsProcessIsAnswered: the answer got lost, and the process has continued as new since, so that the
+// engine does not know the command any more.
+func TestRepeatedActionThatHasEndedItsProcessIsAnswered(t *testing.T) {
+	t.Parallel()
+	b := newCaseBench(t)
+	b.engine.applied = func() {
+		row := b.store.rows[caseA]
+		row.State.Status, row.State.Handled = models.CaseCancelled, []string{b.engine.sent[0].event.Meta.RequestID}
+		b.store.rows[caseA] = row
+		b.engine.err = errs.New(errs.Pending, "pending")
+	}
+	cancel := func(key string) *http.Response {
+		return b.call(ann, "POST", "/cases/"+caseA+"/cancel", `{"reason":"x"}`, "Idempotency-Key", key)
+	}
+	problem(t, cancel("k"), http.StatusAccepted, "pending")
+	b.engine.err = errs.New(errs.NotFound, "process_unknown")
+	require.Equal(t, "cancelled", object(t, cancel("k"), http.StatusOK)["state"])
+	problem(t, cancel("another"), http.StatusConflict, "process_closed")
+}
+
 func TestBadValuesOfActionsAreTheCallersFault(t *testing.T) {
 	t.Parallel()
 	b := newCaseBench(t)

@@ -182,6 +182,23 @@ func TestActionOnAReceptionThatIsOverIsProcessClosed(t *testing.T) {
 	require.Contains(t, problem(t, b.call(ann, "POST", path+"/submit", ""), http.StatusConflict, "process_closed").Detail, "RCP-20260306-0001")
 }
 
+func TestRepeatedActionThatHasEndedItsReceptionIsAnswered(t *testing.T) {
+	t.Parallel()
+	b := newReceptionBench(t)
+	path := b.plan(nil)
+	cancel := func(key string) *http.Response {
+		return b.call(ann, "POST", path+"/cancel", `{"reason":"x"}`, "Idempotency-Key", key)
+	}
+	b.engine.err = errs.New(errs.Pending, "pending")
+	problem(t, cancel("k"), http.StatusAccepted, "pending")
+	b.change(path, func(r *models.ReceptionRow) {
+		r.State.Status, r.State.Handled = models.ReceptionCancelled, []string{b.engine.sent[len(b.engine.sent)-1].event.Meta.RequestID}
+	})
+	b.engine.err = errs.New(errs.NotFound, "process_unknown")
+	require.Equal(t, "cancelled", object(t, cancel("k"), http.StatusOK)["state"])
+	problem(t, cancel("another"), http.StatusConflict, "process_closed")
+}
+
 func TestBadValuesOfReceptionActionsAreTheCallersFault(t *testing.T) {
 	t.Parallel()
 	b := newReceptionBench(t)

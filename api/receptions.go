@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -114,10 +115,20 @@ func (h *receptions) acted(c *gin.Context, command receptionCommand) (fullRecept
 		_, err = h.engine.Update(c.Request.Context(), models.ReceptionWorkflowID(receptionID), string(command.action),
 			receptionUpdateID(c, command.action), receptionEvent(c, command.action, data))
 	}
-	if err != nil {
+	if err != nil && !h.carriedOut(c, receptionID, err) {
 		return fullReceptionView{}, h.reason(c, err)
 	}
 	return h.outcome(c, receptionID)
+}
+
+// carriedOut reports whether the command that found no process was applied before: its answer got lost, and it has ended the
+// process, which has continued as new since, so that the engine does not know the command any more.
+func (h *receptions) carriedOut(c *gin.Context, receptionID string, err error) bool {
+	if errs.CodeOf(err) != errs.NotFound {
+		return false
+	}
+	row, err := h.store.Reception(c.Request.Context(), models.OutcomeReader(), receptionID)
+	return err == nil && slices.Contains(row.State.Handled, commandID(c))
 }
 
 // reason is what the caller is told of a command that was not taken: not_found where they may not know of the reception.
