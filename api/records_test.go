@@ -63,6 +63,14 @@ func TestWhatWasRecordedIsAnsweredAgainWhateverHasHappenedSince(t *testing.T) {
 	require.Equal(t, []string{"due_at:future"}, b.faults(amy, firm+"/commitments", `{"text":"a visit","due_at":`+soon+`}`), "another one is held against the time of now")
 }
 
+// TestWhatIsRecordedAtOnceIsNotAhead: our clock tells milliseconds, and a caller's more.
+func TestWhatIsRecordedAtOnceIsNotAhead(t *testing.T) {
+	t.Parallel()
+	b := newRelationshipBench(t)
+	v := b.record(amy, firm+"/interactions", `{"kind":"call","at":"2026-03-06T03:00:00.000999Z","summary":"x"}`)
+	require.Equal(t, "2026-03-06T03:00:00.000Z", v["at"])
+}
+
 func TestInteractionsAreRecordedByAnybodyAndSeenByWhoHasAPart(t *testing.T) {
 	t.Parallel()
 	b := newRelationshipBench(t)
