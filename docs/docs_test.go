@@ -54,3 +54,36 @@ func TestBothReadmesGiveTheSameCommands(t *testing.T) {
 	require.NotEmpty(t, commands)
 	require.Equal(t, commands, fence.FindAllString(string(chinese), -1))
 }
+
+// TestEveryEventIsDocumented: who reads a timeline finds each type of its events in the document of the process.
+func TestEveryEventIsDocumented(t *testing.T) {
+	t.Parallel()
+	written := regexp.MustCompile(`\.event\("([a-z_]+)"`)
+	for document, source := range map[string]struct {
+		files string
+		names *regexp.Regexp
+	}{
+		"approval":     {"../internal/approval/effects.go", regexp.MustCompile(`Event\w+ += "([a-z_]+)"`)},
+		"complaint":    {"../models/complaint*.go", written},
+		"follow-up":    {"../models/follow_up*.go", written},
+		"reception":    {"../models/reception*.go", written},
+		"relationship": {"../models/relationship*.go", written},
+	} {
+		text, err := os.ReadFile("processes/" + document + ".md")
+		require.NoError(t, err)
+		files, err := filepath.Glob(source.files)
+		require.NoError(t, err)
+		found := 0
+		for _, file := range files {
+			code, err := os.ReadFile(file)
+			require.NoError(t, err)
+			for _, m := range source.names.FindAllStringSubmatch(string(code), -1) {
+				if !strings.HasSuffix(m[1], "_") { // else only the begin of a name
+					found++
+					require.Contains(t, string(text), "`"+m[1]+"`", "%s: %s", document, file)
+				}
+			}
+		}
+		require.Greater(t, found, 5, document)
+	}
+}
