@@ -91,6 +91,7 @@ type approvalStep struct {
 	ApprovalStep
 	s     *ApprovalState
 	at    time.Time
+	after time.Time // nothing of this step is earlier
 	actor string
 	rules ApprovalRules
 }
@@ -144,8 +145,9 @@ func (t *approvalStep) apply(old *ApprovalState, e ApprovalEvent) (approval.Stat
 	}
 	s := *old
 	t.s = &s
-	if earliest := s.UpdatedAt.Add(tick); t.at.Before(earliest) {
-		t.at = earliest
+	t.after = s.UpdatedAt.Add(tick)
+	if t.at.Before(t.after) {
+		t.at = t.after
 	}
 	if e.Verb == approval.Tick && s.NextAt != nil && t.at.Before(*s.NextAt) {
 		t.at = *s.NextAt // the timer has fired; only our rounding is behind it
@@ -227,8 +229,12 @@ func (t *approvalStep) event(e approval.Event) {
 	if len(e.UserIDs) > 0 {
 		data["user_ids"] = e.UserIDs
 	}
+	at := e.At // what the clock did late has its own instant
+	if at.Before(t.after) {
+		at = t.after
+	}
 	t.Events = append(t.Events, TimelineEvent{
-		Seq: t.s.EventSeq, At: t.at, Type: e.Type, Actor: e.Actor, OnBehalfOf: e.OnBehalfOf, Data: data,
+		Seq: t.s.EventSeq, At: at, Type: e.Type, Actor: e.Actor, OnBehalfOf: e.OnBehalfOf, Data: data,
 	})
 }
 

@@ -43,7 +43,8 @@ type step struct {
 	CaseStep
 	s      *CaseState // the new state, owned by the step
 	at     time.Time
-	actor  string // user id or system
+	taken  time.Time // later than at when the clock's step comes late
+	actor  string    // user id or system
 	behalf string
 	me     Person // in whose right the actor acts
 	rule   string // of the system's decision
@@ -52,13 +53,17 @@ type step struct {
 }
 
 // ApplyCase decides one step of a case: it returns the new state with everything to write, or the refusal. The given
-// state is not changed. A refused command has no effect at all.
+// state is not changed. A refused command has no effect at all. A step of the clock is of the next checkpoint alone and has its
+// instant, however late it is taken.
 func ApplyCase(old *CaseState, e CaseEvent, at time.Time, r CaseRules) (CaseStep, error) {
-	t := &step{at: at.UTC().Truncate(tick), actor: System, rules: r, data: e.Data}
+	t := &step{at: at.UTC().Truncate(tick), taken: at, actor: System, rules: r, data: e.Data}
 	t.RequestID, t.TraceID = e.Meta.RequestID, e.Meta.TraceID
 	if old != nil {
 		s := old.clone()
 		t.s = &s
+		if e.Action == ActionTick {
+			t.at = asOf(s.NextAt, at)
+		}
 		if earliest := s.UpdatedAt.Add(tick); t.at.Before(earliest) {
 			t.at = earliest
 		}

@@ -51,8 +51,19 @@ func (t *step) pause() error {
 	return t.each(func(p sla.Promise) bool { return contains(p.PausesIn, CaseWaitingCustomer) }, sla.Promise.Pause)
 }
 
+// unpause lets the promises run on, from the agreed end of the wait at the latest.
 func (t *step) unpause() error {
-	return t.each(func(p sla.Promise) bool { return contains(p.PausesIn, CaseWaitingCustomer) }, sla.Promise.Resume)
+	at := t.at
+	if w := t.s.Waiting; w != nil && t.past(w.Until) {
+		at = *w.Until
+	}
+	err := t.each(func(p sla.Promise) bool { return contains(p.PausesIn, CaseWaitingCustomer) }, func(p sla.Promise, _ time.Time, r sla.Rules) (sla.Promise, []sla.Effect, error) {
+		return p.Resume(at, r)
+	})
+	if err != nil {
+		return err
+	}
+	return t.promisesFall() // what has fallen due since
 }
 
 func contains(states []string, s CaseStatus) bool {
@@ -226,7 +237,7 @@ func (t *step) bundleUntil(due *time.Time) time.Time {
 	return t.at.Add(wait)
 }
 
-// tick lets everything that has fallen due happen, in a fixed order.
+// tick lets everything that falls due at its instant happen, in a fixed order.
 func (t *step) tick() error {
 	for _, f := range []func() error{t.waitEnds, t.chase, t.promisesFall, t.offerExpires, t.silence} {
 		if err := f(); err != nil {
@@ -295,7 +306,9 @@ func (t *step) chase() error {
 	w.NextChaserAt = next
 	return t.bySystem(ruleChaser, func() error {
 		t.event("chased", map[string]any{"reminder": w.Chasers})
-		t.notifyClient("client_chaser")
+		if next.After(t.taken) { // of several that were missed, the client is sent the last word only
+			t.notifyClient("client_chaser")
+		}
 		t.notify("client_silent", []string{t.s.AssigneeID})
 		return nil
 	})

@@ -69,6 +69,18 @@ func (c *course) promise(name string) sla.Promise {
 	return c.state.Promises[i]
 }
 
+// dies lets no timer fire until a server is there again; then all that it has missed is taken.
+func (c *course) dies(until time.Duration) []models.CaseStep {
+	c.t.Helper()
+	back, seen := monday.Add(until), len(c.steps)
+	for c.state.NextAt != nil && !back.Before(*c.state.NextAt) {
+		step, err := models.ApplyCase(&c.state, models.CaseEvent{Action: models.ActionTick}, back, c.r)
+		require.NoError(c.t, err)
+		c.take(step)
+	}
+	return c.steps[seen:]
+}
+
 // told lists who was told of a kind when, as offsets from Monday nine o'clock.
 func (c *course) told(kind, milestone string) map[time.Duration][]string {
 	out := map[time.Duration][]string{}
@@ -342,4 +354,76 @@ func TestSilence_of_a_waiting_client_resolves_as_no_answer_after_three_reminders
 	require.Equal(t, "no_answer", last.Resolution.Resolution)
 	require.True(t, slices.ContainsFunc(last.Notices, func(n models.Notice) bool { return n.Kind == "client_no_answer" && n.UserID == "" }), "in words, not by a code")
 	require.Equal(t, models.System, last.Events[0].Actor)
+}
+
+func TestWait_that_a_dead_server_did_not_end_in_time_ends_at_its_until(t *testing.T) {
+	t.Parallel()
+	until := monday.Add(2 * time.Hour)
+	wait := func() *course {
+		c := newCourse(t, company(), nil)
+		c.do(time.Minute, "ann", models.ActionRespond, models.Respond{Message: "m"})
+		c.do(time.Hour, "ann", models.ActionWait, models.Wait{Reason: "a photo", Until: until.Format(time.RFC3339)})
+		return c
+	}
+	c, missed := wait(), wait()
+	c.until(2*time.Hour + 30*time.Minute)
+	step := missed.dies(2*time.Hour + 30*time.Minute)[0]
+	require.Equal(t, c.state.Promises, missed.state.Promises)
+	require.Equal(t, []sla.Pause{{From: monday.Add(time.Hour), To: &until}}, missed.promise("resolution").Pauses)
+	require.Equal(t, until, step.Events[0].At)
+	require.Equal(t, models.Tenure{UserID: "ann", TeamID: "hotline", From: until, Kind: models.HoldWorking, Reason: "resumed"}, *step.Handling, "the ledger counts as the promise does")
+
+	for action, data := range map[models.CaseAction]any{models.ActionResume: nil, models.ActionResolve: models.Resolve{Resolution: "r"}} { // before the clock is looked at
+		missed = wait()
+		step, err := models.ApplyCase(&missed.state, event(t, actor(missed.r.Org, "ann"), action, data), until.Add(time.Hour), missed.r)
+		require.NoError(t, err)
+		missed.take(step)
+		require.Equal(t, until, *missed.promise("resolution").Pauses[0].To, "no longer than was agreed: %s", action)
+	}
+}
+
+func TestCheckpoints_that_were_missed_together_come_in_their_order_each_as_of_its_own(t *testing.T) {
+	t.Parallel()
+	c := newCourse(t, company(), nil)
+	c.do(time.Minute, "ann", models.ActionRespond, models.Respond{Message: "m"})
+	c.do(3*time.Minute, "ann", models.ActionAssign, models.Assign{TeamID: "backoffice"})
+	c.do(4*time.Minute, "ann", models.ActionWait, models.Wait{Reason: "a photo", Until: monday.Add(time.Hour).Format(time.RFC3339)})
+	var got []string
+	for _, step := range c.dies(8 * time.Hour) {
+		for _, e := range step.Events {
+			require.Equal(t, step.State.UpdatedAt, e.At)
+			if e.Type != "notified" && e.Type != "milestone_resumed" {
+				got = append(got, e.At.Sub(monday).String()+" "+e.Type)
+			}
+		}
+	}
+	require.Equal(t, []string{
+		"18m0s offer_expired", "1h0m0s resumed", "2h56m0s milestone_warned", "5h8m0s milestone_warned", "5h56m0s milestone_breached", "5h56m0s escalated",
+		"5h57m0s milestone_breached", // the interim reply
+		"6h56m0s escalated",
+	}, got)
+}
+
+func TestClient_is_reminded_once_of_all_that_was_missed(t *testing.T) {
+	t.Parallel()
+	c := newCourse(t, company(), func(d *models.RecordCase) { d.Contact.Email = "owen@client.example" })
+	c.do(time.Minute, "ann", models.ActionRespond, models.Respond{Message: "m"})
+	c.do(time.Hour, "ann", models.ActionWait, models.Wait{Reason: "a photo"})
+	day := 24 * time.Hour
+	steps := c.dies(time.Hour + 3*day + day/2)
+	require.Equal(t, 3, c.state.Waiting.Chasers)
+	require.Equal(t, monday.Add(time.Hour+4*day), c.state.Waiting.NextChaserAt, "a day after the third, which was due after three")
+	require.Len(t, steps, 3)
+	require.Equal(t, map[time.Duration][]string{time.Hour + 3*day: {""}}, c.told("client_chaser", ""))
+	require.Len(t, c.told("client_silent", ""), 3)
+}
+
+func TestSilence_that_is_noticed_late_closes_as_of_the_end_of_the_window(t *testing.T) {
+	t.Parallel()
+	c := newCourse(t, company(), nil)
+	c.do(time.Minute, "ann", models.ActionResolve, models.Resolve{Resolution: "r"})
+	until := *c.state.ConfirmBy
+	c.dies(5 * 24 * time.Hour)
+	require.Equal(t, until, *c.state.ClosedAt)
+	require.Equal(t, until.AddDate(0, 0, 7), *c.state.ReopenUntil)
 }

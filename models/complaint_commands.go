@@ -94,9 +94,11 @@ func (t *step) resume() error { return t.endWait() }
 
 // endWait takes the ball back.
 func (t *step) endWait() error {
-	t.s.Waiting, t.s.Status = nil, CaseInProgress
+	t.s.Status = CaseInProgress
 	t.event("resumed", nil)
-	return t.unpause()
+	err := t.unpause()
+	t.s.Waiting = nil
+	return err
 }
 
 // clientMessage records that the client has written or called; it ends a wait.

@@ -99,13 +99,23 @@ func (l *life) follow(t require.TestingT, step models.CaseStep) {
 	l.state = s
 }
 
-// tick lets everything happen that falls due until the instant, as the process's timer does.
+// tick lets everything happen that falls due until the instant, as the process's timer does: the same as when the timer was late.
 func (l *life) tick(t require.TestingT, at time.Time, r models.CaseRules) {
 	for l.state.NextAt != nil && !at.Before(*l.state.NextAt) && l.state.Status != models.CaseClosed {
 		step, err := models.ApplyCase(&l.state, models.CaseEvent{Action: models.ActionTick}, *l.state.NextAt, r)
 		require.NoError(t, err)
+		late, err := models.ApplyCase(&l.state, models.CaseEvent{Action: models.ActionTick}, at, r)
+		require.NoError(t, err)
+		require.Equal(t, apartFromTelling(step), apartFromTelling(late), "a checkpoint that was missed is taken as of its own instant")
 		l.follow(t, step)
 	}
+}
+
+// apartFromTelling is a step without who is told of it.
+func apartFromTelling(s models.CaseStep) models.CaseStep {
+	s.Notices = nil
+	s.Events = slices.DeleteFunc(slices.Clone(s.Events), func(e models.TimelineEvent) bool { return e.Type == "notified" })
+	return s
 }
 
 func lastHolder(ts []models.Tenure) string {

@@ -31,6 +31,15 @@ func frameOf(at, before time.Time, number *int64) frame {
 	return frame{at: at, actor: System, number: number}
 }
 
+// asOf is the instant of a step of the clock that is taken at the given one: that of its checkpoint, also when a server that was
+// down takes it late.
+func asOf(checkpoint *time.Time, at time.Time) time.Time {
+	if checkpoint == nil || checkpoint.After(at) {
+		return at.UTC().Truncate(tick)
+	}
+	return checkpoint.UTC()
+}
+
 // event records one line of the timeline.
 func (f *frame) event(kind string, pairs ...any) {
 	data := map[string]any{}

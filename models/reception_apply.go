@@ -27,13 +27,17 @@ type receptionStep struct {
 }
 
 // ApplyReception decides one step of a reception: it returns the new state with everything to write and to do, or the
-// refusal. The given state is not changed. A refused command has no effect at all.
+// refusal. The given state is not changed. A refused command has no effect at all. A step of the clock is of the next checkpoint
+// alone and has its instant, however late it is taken.
 func ApplyReception(old *ReceptionState, e ReceptionEvent, at time.Time, r ReceptionRules) (ReceptionStep, error) {
 	t := &receptionStep{at: at.UTC().Truncate(tick), actor: System, rules: r, data: e.Data}
 	t.RequestID, t.TraceID = e.Meta.RequestID, e.Meta.TraceID
 	if old != nil {
 		s := old.clone()
 		t.s = &s
+		if e.Action == ReceptionTick {
+			t.at = asOf(s.NextAt, at)
+		}
 		if earliest := s.UpdatedAt.Add(tick); t.at.Before(earliest) {
 			t.at = earliest
 		}

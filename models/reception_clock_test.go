@@ -75,3 +75,19 @@ func TestWho_must_settle_is_reminded_once(t *testing.T) {
 	require.Equal(t, map[time.Duration][]string{11*daylong + 6*time.Hour: {"amy", "sam"}}, v.heard("settle_reminder"), "five working days after Friday")
 	require.Nil(t, v.state.NextAt)
 }
+
+func TestReception_takes_what_a_dead_server_missed_in_its_order_as_of_its_own_instants(t *testing.T) {
+	t.Parallel()
+	v, missed := approved(t, nil), approved(t, nil)
+	v.do(3*time.Hour, "cleo", models.ReceptionPrepare, models.PrepareReception{Items: []string{"room", "diaries"}})
+	missed.do(3*time.Hour, "cleo", models.ReceptionPrepare, models.PrepareReception{Items: []string{"room", "diaries"}})
+	v.until(monday.Add(5 * daylong))
+	for missed.state.NextAt != nil {
+		_, err := missed.attempt(monday.Add(5*daylong), models.Actor{}, models.ReceptionTick, nil)
+		require.NoError(t, err)
+	}
+	require.Equal(t, v.heard("checklist_warned"), missed.heard("checklist_warned"), "whom a warning is late for is warned all the same")
+	require.Equal(t, v.heard("checklist_late"), missed.heard("checklist_late"))
+	require.Len(t, missed.heard("checklist_late"), 1)
+	require.Equal(t, v.state.UpdatedAt, missed.state.UpdatedAt)
+}

@@ -266,6 +266,21 @@ func TestComplaint(t *testing.T) {
 		b.refused(gone, errs.Forbidden)
 	})
 
+	t.Run("what_was_missed_while_the_store_was_down_comes_before_the_commands_that_came_after_it", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.must(b.record(models.TypeComplaint), b.at(time.Minute, "ann", models.ActionRespond, models.Respond{Message: "m"}),
+			b.at(2*time.Minute, "ann", models.ActionAssign, models.Assign{TeamID: "backoffice"}),
+			b.at(3*time.Minute, "ann", models.ActionWait, models.Wait{Reason: "papers", Until: hm(9, 17).Add(-2 * time.Second).Format(time.RFC3339)}))
+		b.env.RegisterDelayedCallback(func() { b.store.broken = 8 }, 16*time.Minute)
+		late := b.at(17*time.Minute+time.Second, "dan", models.ActionAccept, nil)
+		b.must(b.at(2*time.Hour, "ann", models.ActionResolve, models.Resolve{Resolution: "r"}))
+		b.run()
+		b.check()
+		b.refused(late, errs.Conflict)
+		require.Equal(t, []time.Time{hm(9, 17).Add(-2 * time.Second), hm(9, 17)}, []time.Time{b.when("resumed", ""), b.when("offer_expired", "")})
+	})
+
 	t.Run("messages_leave_once_for_each_step_that_has_some", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

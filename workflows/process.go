@@ -375,8 +375,8 @@ func (p *process[S, E]) checkCommand(ctx workflow.Context, e E) error {
 	if p.repeats(ctx, e) {
 		return nil // an answer that got lost is given again
 	}
-	if p.mu.IsLocked() || p.stale || p.news.Len() > 0 {
-		return nil // a step is under way, or the stored state is to be adopted: what that leaves, the handler judges by
+	if p.mu.IsLocked() || p.stale || p.news.Len() > 0 || p.missed(ctx) {
+		return nil // a step is under way or comes first, or the stored state is to be adopted: what that leaves, the handler judges by
 	}
 	return p.check(p.state, e, workflow.Now(ctx))
 }
@@ -429,6 +429,9 @@ func (p *process[S, E]) reply(ctx workflow.Context) models.Reply {
 // take takes one step. Where the stored state has moved on (another transaction moved the object, or a worker died after
 // the step was written), it is adopted first and the step is judged again.
 func (p *process[S, E]) take(ctx workflow.Context, e E) error {
+	if err := p.catchUp(ctx, e); err != nil {
+		return err
+	}
 	for {
 		out, err := p.advance(ctx, p.state, e, workflow.Now(ctx))
 		if err != nil {
@@ -469,6 +472,36 @@ func (p *process[S, E]) take(ctx workflow.Context, e E) error {
 			return nil
 		}
 	}
+}
+
+// catchUp lets what the clock has missed happen before the event, in its order: whatever a person or another process says, the
+// instants of those checkpoints were before.
+func (p *process[S, E]) catchUp(ctx workflow.Context, e E) error {
+	if name := p.name(e); name == p.name(p.tick) || name == p.name(p.adopt) || !p.missed(ctx) {
+		return nil
+	}
+	if workflow.GetVersion(ctx, "missed-first", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil // it is being replayed as it was
+	}
+	for p.missed(ctx) {
+		checkpoint := *p.sight(ctx).nextAt
+		if err := p.take(ctx, p.tick); err != nil {
+			return err
+		}
+		if next := p.sight(ctx).nextAt; next != nil && !next.After(checkpoint) {
+			return nil // it cannot be taken now, and must not be in the way
+		}
+	}
+	return nil
+}
+
+// missed reports whether a checkpoint is behind us. One of this very instant is not: who acts at the due time is in time.
+func (p *process[S, E]) missed(ctx workflow.Context) bool {
+	if p.state == nil || p.over(ctx) {
+		return false
+	}
+	next := p.sight(ctx).nextAt
+	return next != nil && !workflow.Now(ctx).Before(next.Add(time.Millisecond))
 }
 
 func (p *process[S, E]) pastDue(ctx workflow.Context) bool {

@@ -12,7 +12,8 @@ import (
 type turn struct {
 	chain *Chain
 	env   Env
-	at    time.Time
+	at    time.Time // of what happens; earlier than now when the clock's step comes late
+	now   time.Time
 	s     *State
 	fx    Effects
 	actor string
@@ -33,7 +34,7 @@ func (c *Chain) New(req Request, at time.Time, env Env) (State, Effects, error) 
 		Chain: c.name, PolicyVersion: c.version, Request: req, Branch: branch, Path: path,
 		MaxReturns: c.def.Rules.MaxReturns, StartedAt: *instant(at),
 	}
-	t := &turn{chain: c, env: env, at: *instant(at), s: &s, actor: req.Requester}
+	t := &turn{chain: c, env: env, at: *instant(at), now: *instant(at), s: &s, actor: req.Requester}
 	t.event(Event{Type: EventStarted, Args: map[string]string{"steps": joined(path)}})
 	t.walk(0, 0)
 	t.settle()
@@ -49,7 +50,7 @@ func (c *Chain) Apply(s State, cmd Command, at time.Time, env Env) (State, Effec
 		return s, Effects{}, err
 	}
 	next := s.clone()
-	t := &turn{chain: c, env: env, at: at, s: &next, actor: cmd.Actor}
+	t := &turn{chain: c, env: env, at: at, now: at, s: &next, actor: cmd.Actor}
 	switch cmd.Verb {
 	case Tick:
 		t.cause = ruleOnDue

@@ -31,9 +31,9 @@ func (t *turn) ask(v *Visit) {
 			continue
 		}
 		if p.AskedAt == nil {
-			p.AskedAt = instant(t.at)
+			p.AskedAt = instant(t.now)
 			p.Turn++
-			p.DueAt = t.deadline(v.Step)
+			p.DueAt = t.deadline(v.Step, t.now) // nobody is late with what they have not been asked
 			p.NextAt = p.DueAt
 		}
 		if v.Step != StepRequester {
@@ -42,14 +42,14 @@ func (t *turn) ask(v *Visit) {
 	}
 }
 
-// deadline is when somebody who is asked now must have acted; nil when the step has no due time.
-func (t *turn) deadline(step string) *time.Time {
+// deadline is when somebody must have acted who is asked, or asked again, at the instant; nil when the step has no due time.
+func (t *turn) deadline(step string, from time.Time) *time.Time {
 	due := t.chain.def.Steps[step].Due
 	if due.After.IsZero() || t.env.Deadline == nil {
 		return nil
 	}
-	at := t.env.Deadline(t.at, due.After, due.Clock)
-	if !at.After(t.at) {
+	at := t.env.Deadline(from, due.After, due.Clock)
+	if !at.After(from) {
 		return nil // a clock that stands still must not make us spin
 	}
 	return instant(at)
@@ -61,7 +61,7 @@ func (t *turn) deputise(v *Visit, p *Participant) {
 	f := t.finder()
 	free := func(person Person) bool { return f.eligible(person) && !v.acting(person.ID) }
 	before := p.Standbys
-	deputies, recheck := t.env.deputiesOf(p.UserID, t.s.Chain, t.chain.amount(t.s.Request.Facts), t.at, free)
+	deputies, recheck := t.env.deputiesOf(p.UserID, t.s.Chain, t.chain.amount(t.s.Request.Facts), t.now, free)
 	if !recheck.IsZero() && (t.s.RecheckAt == nil || recheck.Before(*t.s.RecheckAt)) {
 		t.s.RecheckAt = instant(recheck)
 	}
@@ -88,20 +88,22 @@ func (t *turn) deputise(v *Visit, p *Participant) {
 	}
 }
 
-// tick does what the clock has brought by now, one thing after the other in the order in which it fell due.
+// tick does what the clock has brought by now, one thing after the other in the order in which it fell due, and each as of then.
 func (t *turn) tick() {
 	for t.s.Outcome == "" {
 		v := t.s.Active()
 		var due *Participant
 		for i := range v.Participants {
 			p := &v.Participants[i]
-			if p.NextAt != nil && !p.NextAt.After(t.at) && v.open(p) && (due == nil || p.NextAt.Before(*due.NextAt)) {
+			if p.NextAt != nil && !p.NextAt.After(t.now) && v.open(p) && (due == nil || p.NextAt.Before(*due.NextAt)) {
 				due = p
 			}
 		}
 		if due == nil {
+			t.at = t.now
 			return
 		}
+		t.at = *due.NextAt
 		t.overdue(v, due)
 		t.settle()
 	}
@@ -114,7 +116,7 @@ func (t *turn) overdue(v *Visit, p *Participant) {
 	case action == OverdueApprove || action == OverdueReject:
 		t.decideByClock(v, p, action)
 	case action == OverdueEscalate && t.escalate(v, p):
-		p.NextAt = t.deadline(v.Step)
+		p.NextAt = t.deadline(v.Step, t.at)
 	default:
 		t.remind(v, p, action == OverdueRemind && p.Reminded+1 < times)
 	}
@@ -140,7 +142,7 @@ func (t *turn) remind(v *Visit, p *Participant, again bool) {
 	p.Reminded++
 	p.NextAt = nil
 	if again {
-		p.NextAt = t.deadline(v.Step)
+		p.NextAt = t.deadline(v.Step, t.at)
 	}
 	t.byRule(ruleOnDue, Event{Type: EventReminded, Step: v.Step, Visit: v.ID, UserIDs: []string{p.UserID}})
 	t.notify(NoticeReminded, v.Step, append([]string{p.UserID}, standbyUsers(p)...), nil)

@@ -258,6 +258,31 @@ func TestOverdue(t *testing.T) {
 			c.do(System, Tick).at1("b", "dora")
 			at, _ := NextCheckpoint(c.state)
 			require.Equal(t, c.at.Add(time.Hour), at, "dora has her time from when she is asked")
+			v := c.state.Visits[0]
+			require.Equal(t, []time.Time{monday.Add(time.Hour), monday.Add(time.Hour)}, []time.Time{*v.Participants[0].DecidedAt, *v.ClosedAt}, "the rest was decided in time")
+		},
+		"what_a_late_tick_does_has_its_own_instant": func(t *testing.T) {
+			c := begin(t, steps(t, Rules{}, by(ModeAll, "ben", "max").due(time.Hour, "remind(2)")), company())
+			c.do("ann", Urge) // not in the way of the clock
+			c.at = monday.Add(90 * time.Minute)
+			c.do(System, Tick)
+			at, _ := NextCheckpoint(c.state)
+			require.Equal(t, monday.Add(2*time.Hour), at, "an hour after the first reminder was due, not after it was given")
+			c.at = monday.Add(4 * time.Hour)
+			c.do(System, Tick)
+			require.Equal(t, monday.Add(2*time.Hour), c.event(EventReminded).At)
+		},
+		"superiors_that_a_dead_server_did_not_ask_are_asked_as_of_their_instants": func(t *testing.T) {
+			c := begin(t, steps(t, Rules{}, by(ModeAny, "ben").due(time.Hour, OverdueEscalate)), company())
+			c.at = monday.Add(150 * time.Minute)
+			c.do(System, Tick)
+			var got []string
+			for _, e := range c.fx.Events {
+				got = append(got, e.At.Sub(monday).String()+" "+e.UserIDs[1])
+			}
+			require.Equal(t, []string{"1h0m0s sue", "2h0m0s dora"}, got)
+			at, _ := NextCheckpoint(c.state)
+			require.Equal(t, monday.Add(3*time.Hour), at)
 		},
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); tc(t) })

@@ -6,7 +6,7 @@ import (
 )
 
 func (t *turn) finder() finder {
-	return finder{chain: t.chain, req: &t.s.Request, org: &t.env.Org, at: t.at}
+	return finder{chain: t.chain, req: &t.s.Request, org: &t.env.Org, at: t.now}
 }
 
 // close ends a visit; nobody is asked in it any more.
