@@ -4,6 +4,7 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
@@ -54,7 +55,7 @@ func (a *Complaint) Advance(ctx context.Context, in models.AdvanceCase) (models.
 		return a.behind(ctx, s)
 	}
 	out, err := a.attempt(ctx, in, a.Store.Org)
-	if errs.CodeOf(err) == errs.Invalid { // somebody unknown may have come a moment ago
+	if errs.CodeOf(err) == errs.Invalid || errors.Is(err, models.ErrPeopleMoved) { // somebody may have come or moved a moment ago
 		return a.attempt(ctx, in, a.Store.FreshOrg)
 	}
 	return out, err

@@ -47,3 +47,30 @@ func TestAdvance_knows_who_came_a_moment_ago(t *testing.T) {
 	require.Equal(t, errs.Invalid, errs.CodeOf(err), "and who is nobody is refused after the second look")
 	require.Equal(t, 2, store.looked)
 }
+
+// moving is a ledger that finds somebody in another team than the step says.
+type moving struct {
+	lagging
+	team string
+}
+
+func (m *moving) AdvanceCase(ctx context.Context, id string, believed *models.CaseState, decide models.DecideCases) (models.CasesAdvanced, error) {
+	return m.ledger.AdvanceCase(ctx, id, believed, func(states map[string]models.CaseState) ([]models.CaseStep, error) {
+		steps, err := decide(states)
+		if err == nil && steps[0].State.TeamID != m.team {
+			err = models.ErrPeopleMoved
+		}
+		return steps, err
+	})
+}
+
+func TestAdvance_decides_again_when_somebody_has_just_come_to_another_team(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	ann := d.ledger.org.Users["ann"]
+	ann.TeamID = "backoffice"
+	store := &moving{lagging{ledger: d.ledger, fresh: d.ledger.org.With(ann)}, "backoffice"}
+	d.Store = store
+	require.Equal(t, "backoffice", d.record(t, "case_1", now).TeamID)
+	require.Equal(t, 1, store.looked)
+}

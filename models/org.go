@@ -3,6 +3,8 @@ package models
 import (
 	"maps"
 	"slices"
+
+	"github.com/mcrflow/mcrflow/internal/errs"
 )
 
 // Org is a snapshot of who stands where, for rules that look for "the supervisor of".
@@ -44,6 +46,10 @@ type OrgTeam struct {
 // ClientRepresentativeTeam is the name of the team that stands for the client-representative function, outside the
 // sales line; its supervisor is who is told.
 const ClientRepresentativeTeam = "client_representative"
+
+// ErrPeopleMoved refuses a step that was decided by where somebody stood a moment ago: decided by where they stand now, it may be
+// taken.
+var ErrPeopleMoved = errs.New(errs.Unavailable, "unavailable.people_moved")
 
 // With returns the organisation in which the user stands as given; o stays as it is.
 func (o *Org) With(u OrgUser) *Org {

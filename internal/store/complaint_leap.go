@@ -46,11 +46,11 @@ func (w *writer) leap(ctx context.Context, old models.CaseState, step *models.Ca
 		return errs.Wrap(err, errs.Internal, "internal")
 	}
 	w.step(&old, step)
-	w.stayActive(newcomers(&old, &step.State))
+	w.stay(staying(&old, &step.State))
 	return w.send(ctx)
 }
 
-// isMisbelief reports whether a step was not written because the stored state is another one, or somebody has left: a count
+// isMisbelief reports whether a step was not written because the stored state is another one, or somebody has left or moved: a count
 // of rows was not the expected one, by which nothing can be divided, or the object exists already.
 func isMisbelief(err error) bool {
 	var pg *pgconn.PgError

@@ -47,7 +47,8 @@ const attemptsOfStep = 3
 // answered in Behind. 0 or less means that the case must not exist yet; a case without an entry is taken as it is.
 // A repeated call therefore never applies a step twice.
 //
-// Nobody inactive is ever given a case: that is invalid case.user_inactive. The errors of decide come back as they are.
+// Nobody inactive is ever given a case: that is invalid case.user_inactive. A case is kept under the team in which its holders are:
+// when one has just come to another, it is models.ErrPeopleMoved. The errors of decide come back as they are.
 func (s *Store) AdvanceCases(ctx context.Context, ids []string, known map[string]int64, decide models.DecideCases) (models.CasesAdvanced, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for try := 1; ; try++ {
@@ -129,16 +130,16 @@ func (w *writer) lock(ctx context.Context, ids []string) (map[string]models.Case
 
 // write checks the steps and the people that they name, writes everything and commits.
 func (w *writer) write(ctx context.Context, states map[string]models.CaseState, steps []models.CaseStep) error {
-	var people []string
+	var people []stay
 	for i := range steps {
 		old, exists := states[steps[i].State.ID]
 		if err := consistent(old, exists, &steps[i]); err != nil {
 			return errs.Wrap(err, errs.Internal, "internal")
 		}
-		people = append(people, newcomers(&old, &steps[i].State)...)
+		people = append(people, staying(&old, &steps[i].State)...)
 		w.step(&old, &steps[i])
 	}
-	if err := w.checkActive(ctx, people, errs.New(errs.Invalid, "case.user_inactive")); err != nil {
+	if err := w.checkStay(ctx, people); err != nil {
 		return err
 	}
 	w.batch.Queue("COMMIT")
@@ -205,6 +206,78 @@ func holders(s *models.CaseState) []string {
 func newcomers(old, state *models.CaseState) []string {
 	before := holders(old)
 	return slices.DeleteFunc(holders(state), func(id string) bool { return slices.Contains(before, id) })
+}
+
+// stay is what must hold of somebody until a transaction ends: they have not left, and are in the team.
+type stay struct {
+	userID string
+	teamID *string // empty: in none; nil: wherever they are
+}
+
+// staying lists what a step builds on: that those whom it brings in are there, and that those whom it gives the case, or another
+// part in it, are in the team under which it is kept. Who comes to another team meanwhile would not be followed by the case.
+func staying(old, state *models.CaseState) []stay {
+	if !state.Held() {
+		return nil
+	}
+	if !old.Held() {
+		old = &models.CaseState{}
+	}
+	var all []stay
+	if state.AccountableID != old.AccountableID || state.AccountableTeamID != old.AccountableTeamID {
+		all = append(all, stay{state.AccountableID, &state.AccountableTeamID})
+	}
+	if (state.AssigneeID != old.AssigneeID || state.TeamID != old.TeamID) && (len(all) == 0 || state.AssigneeID != state.AccountableID || state.TeamID != state.AccountableTeamID) {
+		all = append(all, stay{state.AssigneeID, &state.TeamID})
+	}
+	for _, id := range newcomers(old, state) {
+		if !slices.ContainsFunc(all, func(s stay) bool { return s.userID == id }) {
+			all = append(all, stay{userID: id})
+		}
+	}
+	return all
+}
+
+// stayingUsers locks the people of $1, in the order of their ids, against leaving and changing teams until the transaction ends.
+const stayingUsers = ` FROM users u JOIN unnest($1::text[], $2::text[]) s(id, team) ON s.id = u.id`
+
+// columns of stayingUsers.
+func columnsOf(people []stay) (ids []string, teams []*string) {
+	for _, s := range people {
+		ids, teams = append(ids, s.userID), append(teams, s.teamID)
+	}
+	return ids, teams
+}
+
+// stay ends the transaction by a division by zero when something does not hold of the people.
+func (w *writer) stay(people []stay) {
+	if ids, teams := columnsOf(people); len(ids) > 0 {
+		w.batch.Queue(`SELECT 1 / (count(*) = $3)::int FROM (SELECT`+stayingUsers+`
+			WHERE u.active AND coalesce(s.team = coalesce(u.team_id, ''), true) ORDER BY u.id FOR SHARE OF u) held`, ids, teams, len(ids))
+	}
+}
+
+// checkStay answers the refusal when one of the people has left, and models.ErrPeopleMoved when one is in another team by now.
+func (w *writer) checkStay(ctx context.Context, people []stay) error {
+	ids, teams := columnsOf(people)
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := w.conn.Query(ctx, `SELECT u.active, coalesce(s.team = coalesce(u.team_id, ''), true)`+stayingUsers+` ORDER BY u.id FOR SHARE OF u`, ids, teams)
+	if err != nil {
+		return err
+	}
+	type held struct{ Active, Stays bool }
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[held])
+	switch {
+	case err != nil:
+		return err
+	case len(found) < len(ids) || slices.ContainsFunc(found, func(h held) bool { return !h.Active }):
+		return errs.New(errs.Invalid, "case.user_inactive")
+	case slices.ContainsFunc(found, func(h held) bool { return !h.Stays }):
+		return models.ErrPeopleMoved
+	}
+	return nil
 }
 
 func distinct(ids []string) []string {
