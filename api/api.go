@@ -168,7 +168,7 @@ func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 	return []resource{
 		&auth{sessions: d.Sessions, browsers: e.browsers, now: now},
 		&users{people: d.People, deactivator: d.Deactivator, now: now},
-		&teams{people: d.People, policies: d.Policies, now: now},
+		&teams{people: d.People, deactivator: d.Deactivator, policies: d.Policies, now: now},
 		&deputies{people: d.People, approvals: d.Approvals, engine: d.Engine, log: d.Log, now: now},
 		&tokens{sessions: d.Sessions, people: d.People, now: now},
 		&notifications{store: d.Notifications, now: now},

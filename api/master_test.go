@@ -136,6 +136,8 @@ func TestTeams(t *testing.T) {
 	v = object(t, w.do("admin", "PATCH", path, `{"supervisor_id":null}`, "If-Match", `"1"`), 200)
 	require.Nil(t, v["supervisor_id"])
 	require.Equal(t, "cn", v["calendar_id"])
+	require.Len(t, w.moves, 1)
+	require.Equal(t, adminID, w.moves[0].Actor.ID, "what waits for the supervisor goes along, and who said so is known")
 	p := problem(t, w.do("admin", "PATCH", path, `{"calendar_id":"mars","supervisor_id":"`+goneID+`"}`), 422, "invalid")
 	require.ElementsMatch(t, []string{"calendar_id:unknown", "supervisor_id:inactive"}, p.faults())
 	require.Len(t, object(t, w.do("agent", "GET", "/api/v1/teams", ""), 200)["items"], 2)

@@ -73,11 +73,14 @@ type People interface {
 }
 
 // Deactivator takes a leaver out of service: in one transaction the user becomes inactive, their tokens end, and every
-// case they are accountable for or hold moves to their supervisor. Likewise, the cases of a user who changes teams move with them.
+// case they are accountable for or hold moves to their supervisor. Likewise, the cases of a user who changes teams move with them,
+// and what waits for the supervisor of a team moves to the new one.
 type Deactivator interface {
 	Deactivate(ctx context.Context, userID string, meta models.Meta, at time.Time) (models.User, error)
 	// Move is People.UpdateUser for a user whose team may be another one.
 	Move(ctx context.Context, u models.User, password string, meta models.Meta, at time.Time) (models.User, error)
+	// Lead is People.UpdateTeam for a team whose supervisor may be another one.
+	Lead(ctx context.Context, t models.Team, meta models.Meta, at time.Time) (models.Team, error)
 }
 
 // Clients is the master data of clients and contacts, with the same rules as People.

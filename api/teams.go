@@ -14,9 +14,10 @@ import (
 
 // teams serves the groups of users.
 type teams struct {
-	people   People
-	policies Policies
-	now      func() time.Time
+	people      People
+	deactivator Deactivator
+	policies    Policies
+	now         func() time.Time
 }
 
 func (h *teams) routes(r gin.IRouter) {
@@ -105,7 +106,7 @@ type patchTeamRequest struct {
 	CalendarID   clearable[string] `json:"calendar_id" binding:"omitnil,slug"`
 }
 
-// patch changes a team. 404 unknown, 412 when If-Match is stale, 422 bad values.
+// patch changes a team; what waits for its supervisor goes to a new one. 404 unknown, 412 when If-Match is stale, 422 bad values.
 func (h *teams) patch(c *gin.Context) {
 	var req patchTeamRequest
 	if err := bind(c, &req); err != nil {
@@ -120,7 +121,13 @@ func (h *teams) patch(c *gin.Context) {
 			req.CalendarID.into(&t.CalendarID)
 			t.UpdatedAt = h.now().UTC()
 			return h.refer(c.Request.Context(), *t)
-		}, h.people.UpdateTeam)
+		},
+		func(ctx context.Context, t models.Team) (models.Team, error) {
+			if req.SupervisorID.set {
+				return h.deactivator.Lead(ctx, t, metaOf(c), h.now().UTC())
+			}
+			return h.people.UpdateTeam(ctx, t)
+		})
 	if err != nil {
 		fail(c, err)
 		return

@@ -173,6 +173,11 @@ func (w *world) Move(ctx context.Context, u models.User, password string, meta m
 	return w.UpdateUser(ctx, u, password)
 }
 
+func (w *world) Lead(ctx context.Context, t models.Team, meta models.Meta, _ time.Time) (models.Team, error) {
+	w.moves = append(w.moves, meta)
+	return w.UpdateTeam(ctx, t)
+}
+
 func (w *world) Client(_ context.Context, key string) (models.Client, error) {
 	return read(w, &w.clients, key)
 }

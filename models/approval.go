@@ -15,6 +15,7 @@ const (
 	ApprovalAdopt      = "adopt"       // signal: the stored state has moved on, take it over
 	ApprovalOrdered    = "order"       // signal: the process that asked resubmits, hands over or withdraws its request
 	ApprovalOrgChanged = "org-changed" // signal: people have left, or rules for deputies have changed
+	ApprovalNewLead    = "new-lead"    // signal: a team has another supervisor; who was it is named
 	ApprovalDecidedTo  = "decided"     // signal to the process that asked: the request was returned, or has an outcome
 	ApprovalStatusOf   = "status"
 )

@@ -60,6 +60,11 @@ func ApprovalOrderedBy(o ApprovalOrder) ApprovalEvent {
 	return e
 }
 
+// ApprovalLedAnew is the event of a team that somebody no longer supervises.
+func ApprovalLedAnew(fromID string) ApprovalEvent {
+	return ApprovalEvent{Verb: ApprovalRecheck, Data: raw(approval.Command{UserID: fromID})}
+}
+
 // resubmitted is the data of a resubmission that the process that asked has ordered: approvers are shown what changed, and
 // by how much it goes beyond what was approved before. Nil: a person resubmits what was asked.
 type resubmitted struct {

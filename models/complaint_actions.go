@@ -37,6 +37,7 @@ const (
 	ActionDeactivate CaseAction = "deactivate"  // somebody who holds the case left
 	ActionSucceed    CaseAction = "succeed"     // somebody took the client over from who holds the case; both have agreed to it
 	ActionChangeTeam CaseAction = "change_team" // somebody who holds the case has come to another team
+	ActionChangeLead CaseAction = "change_lead" // the team of somebody who holds the case has another supervisor
 	ActionDecided    CaseAction = "decided"     // an approval has answered
 	ActionAdopt      CaseAction = "adopt"       // take over the stored state; changes nothing
 )
@@ -127,6 +128,11 @@ type (
 	// ChangeTeam is the data of change_team; the organisation says which team.
 	ChangeTeam struct {
 		UserID string `json:"user_id"`
+	}
+	// ChangeLead is the data of change_lead; the organisation says who supervises the team now.
+	ChangeLead struct {
+		TeamID string `json:"team_id"`
+		FromID string `json:"from_id"`
 	}
 	// Deactivate is the data of deactivate and of succeed.
 	Deactivate struct {

@@ -102,6 +102,9 @@ func (t *step) take(old *CaseState, e CaseEvent) error {
 	case e.Action == ActionChangeTeam:
 		t.actor = e.Meta.Actor.ID
 		return t.changeTeam()
+	case e.Action == ActionChangeLead:
+		t.actor = e.Meta.Actor.ID
+		return t.changeLead()
 	}
 	me, err := CheckCase(t.s, e.Action, e.Meta.Actor, t.at)
 	if err != nil {

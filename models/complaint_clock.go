@@ -23,6 +23,7 @@ const (
 	ruleLeaver     = "user_deactivated"
 	ruleSuccession = "account_handed_over"
 	ruleTeam       = "team_changed"
+	ruleLead       = "supervisor_changed"
 )
 
 // start begins the promises that the policy gives to the case and that start with the event.

@@ -19,19 +19,48 @@ func (t *step) changeTeam() error {
 			left, s.TeamID = s.TeamID, team
 		}
 		t.event("team_changed", map[string]any{"user_id": c.UserID, "from_team_id": left, "team_id": team})
-		old, heir := t.rules.Org.Teams[left].SupervisorID, t.rules.Org.Supervisor(c.UserID)
-		if old == "" || heir == "" || heir == old || t.supervises(old) {
-			return nil
-		}
-		for _, task := range slices.Clone(s.Tasks) {
-			if task.UserID == old && kinds(TaskSupervise, TaskAdjudicate)(task) {
-				t.settle(TaskCancelled, func(o Task) bool { return o.ID == task.ID })
-				t.open(task.Kind, heir, "", task.DueAt, "rule", ruleTeam, "from", old)
-				t.notify("case_supervised", []string{heir})
-			}
-		}
+		t.overseen(t.rules.Org.Teams[left].SupervisorID, "case_supervised", func(Task) string { return t.rules.Org.Supervisor(c.UserID) })
 		return nil
 	})
+}
+
+// SupervisionTasks are the kinds of tasks of cases that are given to somebody as the supervisor of a team.
+func SupervisionTasks() []string { return []string{TaskSupervise, TaskAdjudicate} }
+
+// changeLead lets what waits for the supervisor of a team wait for the new one: adjudications for that of the accountable
+// person's team, all else for that of the handler's.
+func (t *step) changeLead() error {
+	c, err := decode[ChangeLead](t)
+	if err != nil {
+		return err
+	}
+	return t.bySystem(ruleLead, func() error {
+		s, org := t.s, t.rules.Org
+		t.event(ruleLead, map[string]any{"team_id": c.TeamID, "from_id": c.FromID, "supervisor_id": org.TeamSupervisor(c.TeamID)})
+		t.overseen(c.FromID, "case_led", func(task Task) string {
+			if task.Kind == TaskAdjudicate || s.TeamID != c.TeamID {
+				return org.Supervisor(s.AccountableID)
+			}
+			return org.Supervisor(s.AssigneeID)
+		})
+		return nil
+	})
+}
+
+// overseen gives the heir of each task what waits for a supervisor who has no say in the case any more. Without an heir it stays.
+func (t *step) overseen(old, notice string, heirOf func(Task) string) {
+	if old == "" || t.supervises(old) {
+		return
+	}
+	for _, task := range slices.Clone(t.s.Tasks) {
+		heir := heirOf(task)
+		if task.UserID != old || heir == "" || heir == old || !kinds(SupervisionTasks()...)(task) {
+			continue
+		}
+		t.settle(TaskCancelled, func(o Task) bool { return o.ID == task.ID })
+		t.open(task.Kind, heir, "", task.DueAt, "rule", t.rule, "from", old)
+		t.notify(notice, []string{heir})
+	}
 }
 
 // supervises reports whether the user may do what the case leaves to supervisors.

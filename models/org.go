@@ -58,6 +58,20 @@ func (o *Org) With(u OrgUser) *Org {
 	return &changed
 }
 
+// WithTeam returns the organisation in which the team stands as given; o stays as it is.
+func (o *Org) WithTeam(t Team) *Org {
+	changed := Org{Users: o.Users, Teams: maps.Clone(o.Teams)}
+	team := OrgTeam{ID: t.ID, Name: t.Name}
+	if t.SupervisorID != nil {
+		team.SupervisorID = *t.SupervisorID
+	}
+	if t.CalendarID != nil {
+		team.CalendarID = *t.CalendarID
+	}
+	changed.Teams[t.ID] = team
+	return &changed
+}
+
 // Supervisor returns who supervises the user's team; for that supervisor, their manager. Empty when there is nobody active.
 func (o *Org) Supervisor(userID string) string {
 	u := o.Users[userID]

@@ -41,7 +41,7 @@ func approvalSpec(in models.ApprovalInput) spec[models.ApprovalState, models.App
 	}
 	s := spec[models.ApprovalState, models.ApprovalEvent]{
 		process: models.ApprovalProcess, actions: names(models.ApprovalVerbs()),
-		signals: []string{models.ApprovalOrdered, models.ApprovalOrgChanged}, receive: receiveForApproval,
+		signals: []string{models.ApprovalOrdered, models.ApprovalOrgChanged, models.ApprovalNewLead}, receive: receiveForApproval,
 		name: func(e models.ApprovalEvent) string { return string(e.Verb) },
 		tick: models.ApprovalEvent{Verb: models.ApprovalTick}, adopt: models.ApprovalEvent{Verb: models.ApprovalAdopt},
 		meta: func(e models.ApprovalEvent) models.Meta { return e.Meta },
@@ -85,6 +85,11 @@ func approvalSpec(in models.ApprovalInput) spec[models.ApprovalState, models.App
 func receiveForApproval(c workflow.ReceiveChannel, signal string) (models.ApprovalEvent, bool) {
 	if signal == models.ApprovalOrgChanged {
 		return models.ApprovalEvent{Verb: models.ApprovalRecheck}, c.ReceiveAsync(nil)
+	}
+	if signal == models.ApprovalNewLead {
+		var fromID string
+		ok := c.ReceiveAsync(&fromID)
+		return models.ApprovalLedAnew(fromID), ok
 	}
 	var o models.ApprovalOrder
 	if !c.ReceiveAsync(&o) {

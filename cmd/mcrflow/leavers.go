@@ -14,8 +14,8 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// leavers takes users out of service, and to other teams: the cases move in the transaction that changes the user, and their
-// processes are told.
+// leavers takes users out of service, and to other teams, and gives teams other supervisors: the cases move in the transaction
+// that changes the user or the team, and their processes are told.
 type leavers struct {
 	store  *store.Store
 	rules  *rulebook.Book
@@ -71,6 +71,49 @@ func (l *leavers) Move(ctx context.Context, u models.User, password string, meta
 	})
 	l.adopt(ctx, touched)
 	return u, err
+}
+
+// Lead implements api.Deactivator.
+func (l *leavers) Lead(ctx context.Context, t models.Team, meta models.Meta, at time.Time) (models.Team, error) {
+	org, err := l.store.Org(ctx)
+	if err != nil {
+		return models.Team{}, err
+	}
+	was, err := l.store.Team(ctx, t.ID)
+	if err != nil {
+		return models.Team{}, err
+	}
+	org = org.WithTeam(t)
+	t, touched, err := l.store.LeadTeam(ctx, t, func(s models.CaseState, from string) (models.CaseStep, error) {
+		data, err := json.Marshal(models.ChangeLead{TeamID: t.ID, FromID: from})
+		if err != nil {
+			return models.CaseStep{}, err
+		}
+		rules, err := l.rules.OfCase(ctx, &s, org)
+		if err != nil {
+			return models.CaseStep{}, err
+		}
+		return models.ApplyCase(&s, models.CaseEvent{Meta: meta, Action: models.ActionChangeLead, Data: data}, at, rules)
+	})
+	if err != nil {
+		return t, err
+	}
+	l.adopt(ctx, touched)
+	if from := was.SupervisorID; from != nil && (t.SupervisorID == nil || *t.SupervisorID != *from) {
+		l.ledAnew(ctx, *from)
+	}
+	return t, nil
+}
+
+// ledAnew tells the approvals that ask somebody who no longer supervises a team. One that is not told goes on asking them.
+func (l *leavers) ledAnew(ctx context.Context, fromID string) {
+	approvals, err := l.store.OpenApprovalsOf(ctx, fromID)
+	for _, id := range approvals {
+		err = errors.Join(err, l.engine.Signal(ctx, models.ApprovalWorkflowID(id), models.ApprovalNewLead, fromID))
+	}
+	if err != nil {
+		l.log.WarnContext(ctx, "approvals not told of a new supervisor", "user_id", fromID, "err", err)
+	}
 }
 
 // adopt tells the processes of cases that moved to take the stored state over.

@@ -107,8 +107,10 @@ func (t *turn) do(cmd Command) error {
 		t.tick()
 	case HandOver:
 		return t.handOver(cmd)
+	case OrgChanged: // settling is all of it, but for those who are there and no longer lead
+		t.newLead(cmd.UserID)
 	}
-	return nil // OrgChanged: settling is all of it
+	return nil
 }
 
 // prepare checks a request and selects its path.

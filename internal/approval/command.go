@@ -41,7 +41,7 @@ func Verbs() []Verb {
 }
 
 // Command is one verb by one person. To is the target of a return (StepRequester or a step), ToID of transfer, delegate and
-// hand-over, UserIDs of add-sign and cc, UserID of remove-sign; Resume is the returner's choice where the policy leaves it
+// hand-over, UserIDs of add-sign and cc, UserID of remove-sign, and of org-changed who no longer supervises a team; Resume is the returner's choice where the policy leaves it
 // to them (resume or walk_again); Facts and Choices are what a resubmission changes; Interested are people who have a stake
 // since a hand-over or a resubmission, beside those who have one already.
 type Command struct {

@@ -2,6 +2,7 @@ package approval
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/mcrflow/mcrflow/internal/errs"
 )
@@ -86,4 +87,51 @@ func (t *turn) askAnew(position int) {
 		t.voidFrom(position)
 		t.open(position, openedBy, nil)
 	}
+}
+
+// newLead gives what somebody is asked as the supervisor of a team, which they are no longer, to who is found in their place now.
+// Nobody is asked twice, and without anybody else it stays theirs.
+func (t *turn) newLead(from string) {
+	v := t.s.Active()
+	if from == "" || v.Step == StepRequester {
+		return
+	}
+	f := t.finder()
+	for i := range v.Participants {
+		p := &v.Participants[i]
+		if p.UserID != from || !p.pending() || p.ReplacedBy != nil && p.ReplacedBy.Rule != ruleNewLead {
+			continue
+		}
+		heir := f.again(p.Why)
+		if heir == "" || heir == from || v.acting(heir) || !f.eligible(f.org.People[heir]) {
+			continue
+		}
+		t.give(p, heir, ruleNewLead, "from", from)
+		t.byRule(ruleNewLead, Event{Type: EventReplaced, Step: v.Step, Visit: v.ID, UserIDs: []string{from, heir}})
+	}
+}
+
+// again returns whom the organisation names now by the reason for which somebody leads; empty by any other.
+func (f finder) again(why Reason) string {
+	of, level := why.Args["of"], 1
+	if n, err := strconv.Atoi(why.Args["level"]); err == nil {
+		level = n
+	}
+	var all []found
+	switch why.Rule {
+	case ruleManagerOf:
+		all = f.above(ruleManagerOf, of, "manager", f.org.manager, level)
+	case ruleSupervisorOf:
+		all = f.above(ruleSupervisorOf, of, "supervisor", f.org.supervisor, level)
+	case ruleChainOfManagers:
+		if all = f.line(Who{ChainOfManagers: of, Level: level}); len(all) < level {
+			return ""
+		}
+	case ruleTeamLead:
+		all = f.team(Who{Team: why.Args["team"], Lead: true})
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return all[len(all)-1].user
 }

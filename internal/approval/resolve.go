@@ -30,6 +30,7 @@ const (
 	ruleAdded       = "added"
 	ruleDelegated   = "delegated"
 	ruleHandedOver  = "handed_over"
+	ruleNewLead     = "supervisor_changed"
 )
 
 // found is somebody whom a step asks for.

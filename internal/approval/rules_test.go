@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -315,6 +316,54 @@ func TestLeavers(t *testing.T) {
 		},
 		"requester_of_a_running_request_does_not_matter": func(t *testing.T) {
 			begin(t, steps(t, Rules{}, by(ModeAny, "sue")), company()).org("ann", left).do("sue", Approve).ended(Approved)
+		},
+	} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); tc(t) })
+	}
+}
+
+func TestNewSupervisor_is_asked_in_the_place_of_the_old_one(t *testing.T) {
+	t.Parallel()
+	led := func(c *course, team, by string) *course {
+		c.Helper()
+		c.env.Org.Teams = maps.Clone(c.env.Org.Teams)
+		lead := c.env.Org.Teams[team]
+		from := lead.SupervisorID
+		lead.SupervisorID = by
+		c.env.Org.Teams[team] = lead
+		return c.do(System, OrgChanged, func(cmd *Command) { cmd.UserID = from })
+	}
+	free := company().with("ann", func(p *Person) { p.ManagerID = "" }) // whose manager is who supervises the team
+	for name, tc := range map[string]func(t *testing.T){
+		"supervisor_of": func(t *testing.T) {
+			c := led(begin(t, steps(t, Rules{}, Step{Who: []Who{{SupervisorOf: StepRequester}}}.due(time.Hour, "")), company()), "t1", "ben").at1("a", "ben")
+			require.Equal(t, []string{"sue", "ben"}, c.event(EventReplaced).UserIDs)
+			require.Equal(t, []string{"supervisor_changed"}, c.event(EventReplaced).Rules)
+			require.Equal(t, "supervisor_changed", c.fx.Open[0].Why.ReplacedBy.Rule)
+			require.Equal(t, monday.Add(time.Hour), *c.fx.Open[0].DueAt, "the step was to be decided by then")
+			led(c, "t1", "cat").at1("a", "cat").refused(CodeNotParticipant, "ben", Approve).do("cat", Approve).ended(Approved)
+		},
+		"manager_of_where_no_manager_is_named": func(t *testing.T) {
+			led(begin(t, steps(t, Rules{}, Step{Who: []Who{{ManagerOf: StepRequester}}}), free), "t1", "ben").at1("a", "ben")
+		},
+		"chain_of_managers": func(t *testing.T) {
+			led(begin(t, steps(t, Rules{}, Step{Mode: ModeAll, Who: []Who{{ChainOfManagers: StepRequester, Level: 2}}}), free), "t1", "ben").at1("a", "ben", "dora")
+		},
+		"team_lead": func(t *testing.T) {
+			led(begin(t, steps(t, Rules{}, Step{Who: []Who{{Team: "t1", Lead: true}}}), company()), "t1", "ben").at1("a", "ben")
+		},
+		"not_of_a_manager_who_stays": func(t *testing.T) {
+			led(begin(t, steps(t, Rules{}, Step{Who: []Who{{ManagerOf: StepRequester}}}), company()), "t1", "ben").at1("a", "sue")
+		},
+		"not_of_who_is_named": func(t *testing.T) {
+			led(begin(t, steps(t, Rules{}, by(ModeAny, "sue")), company()), "t1", "ben").at1("a", "sue")
+		},
+		"not_by_who_asks": func(t *testing.T) {
+			led(begin(t, steps(t, Rules{}, Step{Who: []Who{{Team: "t1", Lead: true}}}), company()), "t1", "ann").at1("a", "sue")
+		},
+		"not_of_what_they_have_decided": func(t *testing.T) {
+			c := begin(t, steps(t, Rules{}, Step{Mode: ModeAll, Who: []Who{{Team: "t1", Lead: true}, {User: "max"}}}), company()).do("sue", Approve)
+			led(c, "t1", "ben").at1("a", "max")
 		},
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); tc(t) })

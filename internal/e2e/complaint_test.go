@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -435,4 +437,43 @@ func TestACaseGoesWithItsHolderToAnotherTeam(t *testing.T) {
 	m.refused(old, "prioritize", M{"impact": "low", "urgency": "low", "reason": "No more."}, http.StatusNotFound, "not_found")
 	m.do(now, "prioritize", M{"impact": "high", "urgency": "low", "reason": "The case is with us."})
 	m.do(mover, "respond", M{"message": "Hello from the other team."})
+}
+
+func TestWhatWaitsForTheSupervisorOfATeamGoesToTheNewOne(t *testing.T) {
+	t.Parallel()
+	s := shared
+	admin, old, now, agent := s.as(t, "admin"), s.hire(t, "supervisor1"), s.hire(t, "supervisor1"), s.hire(t, "agent1")
+	made := admin.try(t, http.MethodPost, "/teams", M{"name": "Team of " + old.ID, "supervisor_id": old.ID})
+	require.Equal(t, http.StatusCreated, made.status, "%s", made.body)
+	var team struct {
+		ID string `json:"id"`
+	}
+	require.NoError(t, json.Unmarshal(made.body, &team))
+	a := admin.try(t, http.MethodPatch, "/users/"+agent.ID, M{"team_id": team.ID})
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+	known := time.Now().Add(time.Second) // the worker looks at the organisation again within a second
+	until(t, func() bool { return time.Now().After(known) }, func() string { return "a second" })
+
+	m := s.record(t, agent, "calm", nil)
+	m.do(agent, "escalate", M{"reason": "I cannot say."})
+	m.do(agent, "extend", M{"milestone": "resolution", "by": "2h", "reason": "A spare part."})
+	waits := func(p person) []string {
+		var kinds []string
+		for _, task := range all[struct {
+			Kind string `json:"kind"`
+		}](t, p, "/tasks") {
+			kinds = append(kinds, task.Kind)
+		}
+		slices.Sort(kinds)
+		return kinds
+	}
+	both := []string{"approve", "supervise"}
+	until(t, func() bool { return slices.Equal(both, waits(old)) }, func() string { return fmt.Sprint(waits(old)) })
+	a = admin.try(t, http.MethodPatch, "/teams/"+team.ID, M{"supervisor_id": now.ID})
+	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
+
+	require.Equal(t, "system", m.event("supervisor_changed", 1).Actor)
+	until(t, func() bool { return slices.Equal(both, waits(now)) }, func() string { return fmt.Sprint(waits(now)) })
+	require.Empty(t, waits(old))
+	m.do(now, "prioritize", M{"impact": "high", "urgency": "low", "reason": "The case is with us."})
 }

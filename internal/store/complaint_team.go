@@ -21,17 +21,33 @@ func (s *Store) MoveUser(ctx context.Context, u models.User, password string, de
 	if err != nil {
 		return models.User{}, nil, err
 	}
-	for range attemptsToLeave {
-		touched, again, err := s.move(ctx, u.ID, deref(u.TeamID), write, decide)
-		if err != nil {
-			return models.User{}, nil, err
-		}
-		if !again {
-			s.forget()
-			return u, touched, nil
-		}
+	touched, err := s.move(ctx, casesElsewhere, []any{u.ID, deref(u.TeamID)}, write, decide)
+	if err != nil {
+		return models.User{}, nil, err
 	}
-	return models.User{}, nil, errs.New(errs.Unavailable, "unavailable.database")
+	return u, touched, nil
+}
+
+// LeadTeam is UpdateTeam for a team that may have another supervisor: in the same transaction, decide is asked for one step of
+// every live case of the team in which something waits for the supervisor whom it had; the step gives that to the new one. It
+// returns the team as stored and the ids of the cases that moved. Errors: those of UpdateTeam and of decide.
+func (s *Store) LeadTeam(ctx context.Context, t models.Team, decide func(c models.CaseState, from string) (models.CaseStep, error)) (models.Team, []string, error) {
+	stored, err := s.Team(ctx, t.ID)
+	if err != nil {
+		return models.Team{}, nil, err
+	}
+	from := deref(stored.SupervisorID)
+	if from == "" || from == deref(t.SupervisorID) || stored.Version != t.Version { // nobody loses anything, or it will be refused
+		t, err = s.UpdateTeam(ctx, t)
+		return t, nil, err
+	}
+	touched, err := s.move(ctx, casesOverseen, []any{from, t.ID, models.SupervisionTasks()}, teamChange(ctx, &t), func(c models.CaseState) (models.CaseStep, error) {
+		return decide(c, from)
+	})
+	if err != nil {
+		return models.Team{}, nil, err
+	}
+	return t, touched, nil
 }
 
 // casesElsewhere finds the live cases of a holder that are kept under another team than the given one.
@@ -40,9 +56,30 @@ const casesElsewhere = `SELECT c.id FROM case_access a JOIN cases c ON c.id = a.
 		OR c.assignee_id = $1 AND coalesce(c.team_id, '') <> $2)
 	ORDER BY c.id`
 
-// move makes one attempt. It reports true when the user was given a case that is not locked. The steps of cases and the change of
-// the user take turns on one connection.
-func (s *Store) move(ctx context.Context, userID, teamID string, change func(*gorm.DB) error, decide func(models.CaseState) (models.CaseStep, error)) (now []string, again bool, err error) {
+// casesOverseen finds the live cases of a team in which something of the kinds waits for its supervisor.
+const casesOverseen = `SELECT c.id FROM case_access a JOIN cases c ON c.id = a.case_id
+	WHERE a.principal = $1 AND a.phase = 'live' AND $2 IN (c.team_id, c.accountable_team_id)
+		AND EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.user_id = $1 AND t.kind = ANY($3) AND t.approval_id IS NULL)
+	ORDER BY c.id`
+
+// move makes a change of people, and in its transaction a step of each case that find finds then.
+func (s *Store) move(ctx context.Context, find string, args []any, change func(*gorm.DB) error, decide func(models.CaseState) (models.CaseStep, error)) ([]string, error) {
+	for range attemptsToLeave {
+		touched, again, err := s.tryToMove(ctx, find, args, change, decide)
+		if err != nil {
+			return nil, err
+		}
+		if !again {
+			s.forget()
+			return touched, nil
+		}
+	}
+	return nil, errs.New(errs.Unavailable, "unavailable.database")
+}
+
+// tryToMove makes one attempt. It reports true when there is a case by now that is not locked. The steps of cases and the change
+// of people take turns on one connection.
+func (s *Store) tryToMove(ctx context.Context, find string, args []any, change func(*gorm.DB) error, decide func(models.CaseState) (models.CaseStep, error)) (now []string, again bool, err error) {
 	conn, err := s.conns.Conn(ctx)
 	if err != nil {
 		return nil, false, mapped(err)
@@ -56,7 +93,7 @@ func (s *Store) move(ctx context.Context, userID, teamID string, change func(*go
 	defer onIt(func(w *writer) error { w.rollback(); return nil })
 	var states map[string]models.CaseState
 	err = onIt(func(w *writer) error {
-		held, err := w.ids(ctx, casesElsewhere, userID, teamID)
+		held, err := w.ids(ctx, find, args...)
 		if err == nil {
 			states, err = w.lock(ctx, held)
 		}
@@ -71,7 +108,7 @@ func (s *Store) move(ctx context.Context, userID, teamID string, change func(*go
 		return nil, false, mapped(err)
 	}
 	err = onIt(func(w *writer) error {
-		if now, err = w.ids(ctx, casesElsewhere, userID, teamID); err != nil {
+		if now, err = w.ids(ctx, find, args...); err != nil {
 			return err
 		}
 		if again = slices.ContainsFunc(now, func(id string) bool { _, locked := states[id]; return !locked }); again {

@@ -170,3 +170,67 @@ func TestCase_is_not_given_to_somebody_under_a_team_in_which_they_are_not(t *tes
 	d.apply(t, hand(next(offered, d.tick(), "accepted"), u))
 	d.apply(t, d.record(u))
 }
+
+// overseen gives what waits for somebody in a case to somebody else.
+func overseen(s models.CaseState, from, to string) models.CaseStep {
+	step := next(s, s.UpdatedAt.Add(time.Millisecond), "supervisor_changed")
+	step.State.Tasks = nil
+	for _, task := range s.Tasks {
+		if task.UserID == from {
+			task.State, task.DoneBy, task.DoneAt = models.TaskCancelled, models.System, &step.State.UpdatedAt
+			step.Tasks = append(step.Tasks, task)
+			task = models.Task{ID: id.New(id.Task), Kind: task.Kind, UserID: to, CreatedAt: step.State.UpdatedAt, State: models.TaskOpen}
+			step.Tasks = append(step.Tasks, task)
+		}
+		step.State.Tasks = append(step.State.Tasks, task)
+	}
+	return step
+}
+
+func TestTasks_of_a_team_go_to_its_new_supervisor(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, store.Options{})
+	supervise := func(s models.CaseState, kind, userID string) models.CaseState {
+		step := next(s, d.tick(), "escalated")
+		task := models.Task{ID: id.New(id.Task), Kind: kind, UserID: userID, CreatedAt: step.State.UpdatedAt, State: models.TaskOpen}
+		step.State.Tasks, step.Tasks = append(step.State.Tasks, task), []models.Task{task}
+		return d.apply(t, step)
+	}
+	broken := supervise(d.apply(t, d.record(d.one)), models.TaskSupervise, d.boss.ID)
+	judged := supervise(d.apply(t, d.record(d.two)), models.TaskAdjudicate, d.boss.ID)
+	for _, s := range []models.CaseState{d.apply(t, d.record(d.one)), supervise(d.apply(t, d.record(d.away)), models.TaskSupervise, d.boss.ID)} {
+		defer func() {
+			now, err := d.CaseState(t.Context(), s.ID)
+			require.NoError(t, err)
+			require.Equal(t, s, now, "nothing waits in it, or it is of another team")
+		}()
+	}
+	chief := addUser(t, d.Store, "chief")
+	lead := d.team
+	lead.SupervisorID = &chief.ID
+	moves := func(c models.CaseState, from string) (models.CaseStep, error) {
+		require.Equal(t, d.boss.ID, from)
+		return overseen(c, from, chief.ID), nil
+	}
+	stale := lead
+	stale.Version--
+	_, _, err := d.LeadTeam(t.Context(), stale, moves)
+	requireCode(t, errs.PreconditionFailed, err)
+	before := d.contents(t)
+	_, _, err = d.LeadTeam(t.Context(), lead, func(models.CaseState, string) (models.CaseStep, error) {
+		return models.CaseStep{}, errs.New(errs.Conflict, "case.state")
+	})
+	requireCode(t, errs.Conflict, err)
+	require.Equal(t, before, d.contents(t), "all of it or nothing")
+
+	led, touched, err := d.LeadTeam(t.Context(), lead, moves)
+	require.NoError(t, err)
+	require.Equal(t, lead.Version+1, led.Version)
+	require.ElementsMatch(t, []string{broken.ID, judged.ID}, touched)
+	require.Equal(t, 2, count(t, d.Store, "tasks WHERE state = 'open' AND user_id = ?", chief.ID))
+	require.Equal(t, 1, count(t, d.Store, "tasks WHERE state = 'open' AND user_id = ?", d.boss.ID))
+	require.Empty(t, d.verify(t))
+	_, touched, err = d.LeadTeam(t.Context(), led, moves)
+	require.NoError(t, err)
+	require.Empty(t, touched, "who supervises it already has it all")
+}

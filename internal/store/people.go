@@ -157,16 +157,24 @@ func (s *Store) CreateTeam(ctx context.Context, t models.Team) (models.Team, err
 }
 
 // UpdateTeam writes a team whose Version is the stored one, and returns the new row. Errors: not_found;
-// precondition_failed; conflict teams.name_taken; invalid when the supervisor is unknown.
+// precondition_failed; conflict teams.name_taken; invalid when the supervisor is unknown. For a team that gets another supervisor
+// there is LeadTeam, with whom what waits for them goes.
 func (s *Store) UpdateTeam(ctx context.Context, t models.Team) (models.Team, error) {
-	version := t.Version
-	t.Version++
-	err := update(ctx, s.db, &t, t.ID, version, "name", "supervisor_id", "calendar_id")
+	err := teamChange(ctx, &t)(s.db)
 	s.forget()
 	if err != nil {
 		return models.Team{}, err
 	}
 	return t, nil
+}
+
+// teamChange is what UpdateTeam writes.
+func teamChange(ctx context.Context, t *models.Team) func(*gorm.DB) error {
+	version := t.Version
+	t.Version++
+	return func(tx *gorm.DB) error {
+		return update(ctx, tx, t, t.ID, version, "name", "supervisor_id", "calendar_id")
+	}
 }
 
 // Deputies lists the rules of a user, of all users when userID is empty, the first made first; past ones too.
