@@ -52,13 +52,20 @@ func TestPreviewOfSomebodyElsesRequestNeedsAPermission(t *testing.T) {
 	require.Equal(t, []string{"requester_id:inactive"}, p.faults())
 }
 
+func TestPreviewShowsWhoIsAskedWhereTheRequesterCannotNameAnybody(t *testing.T) {
+	t.Parallel()
+	b := newApprovalBench(t)
+	v := object(t, b.call(ann, "POST", "/approvals/preview", `{"chain":"reception"}`), http.StatusOK)
+	third := v["steps"].([]any)[1].(map[string]any)
+	require.Equal(t, []any{"third", "to_admin"}, []any{third["id"], third["nobody"]})
+}
+
 func TestPreviewRefusesWhatARequestCouldNotBe(t *testing.T) {
 	t.Parallel()
 	b := newApprovalBench(t)
 	for body, want := range map[string][]string{
-		`{}`:                    {"chain:required"},
-		`{"chain":"holiday"}`:   {"chain:unknown_chain"},
-		`{"chain":"reception"}`: {"choices.third:required"},
+		`{}`:                  {"chain:required"},
+		`{"chain":"holiday"}`: {"chain:unknown_chain"},
 		`{"chain":"reception","facts":{"reception.level":"huge","colour":"red","reception.budget_total":true,"client.class":["S"],"reception.visitors":-1}}`: {
 			"facts.colour:unknown_fact", "facts.reception.level:oneof", "facts.reception.budget_total:unknown_fact", "facts.client.class:unknown_fact",
 			"facts.reception.visitors:min",

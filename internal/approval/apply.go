@@ -153,7 +153,8 @@ func normalChoices(choices map[string][]string) map[string][]string {
 	return n
 }
 
-// unchosen returns a fault for every choice that the requester has to make and has not made well.
+// unchosen returns a fault for every choice that the requester has to make and has not made well. Policies were once free to leave
+// a choice to requesters who cannot make any: nobody is found by it then, and the rule for that says what follows.
 func (c *Chain) unchosen(req Request, path []string, org *Org) []errs.Field {
 	var faults []errs.Field
 	for _, step := range path {
@@ -162,7 +163,7 @@ func (c *Chain) unchosen(req Request, path []string, org *Org) []errs.Field {
 				continue
 			}
 			field := "choices." + step
-			if len(req.Choices[step]) == 0 {
+			if len(req.Choices[step]) == 0 && c.subject.Choices {
 				faults = append(faults, errs.Field{Field: field, Code: "required"})
 			}
 			for i, id := range req.Choices[step] {

@@ -124,6 +124,16 @@ func TestRules(t *testing.T) {
 			c := begin(t, steps(t, Rules{}, boss), company(), requester("dora")).at1("a", "ada")
 			require.Equal(t, "nobody_found", c.fx.Open[0].Why.Reason.Rule)
 		},
+		"nobody_found_for_a_choice_that_the_requester_cannot_make": func(t *testing.T) { // in a policy that was published when that was no fault
+			choice := Step{Who: []Who{{RequesterChoice: true}}}
+			begin(t, steps(t, Rules{}, choice, by(ModeAny, "sue")), company()).at1("a", "ada").do("ada", Approve).at1("b", "sue")
+			begin(t, steps(t, Rules{NobodyFound: NobodySkip}, choice, by(ModeAny, "sue")), company()).at1("b", "sue")
+			begin(t, steps(t, Rules{NobodyFound: NobodyReject}, choice), company()).ended(Rejected)
+			both := Step{Who: []Who{{RequesterChoice: true}, {User: "fin"}}}
+			begin(t, steps(t, Rules{}, both), company()).at1("a", "fin")
+			c := begin(t, steps(t, Rules{}, choice), company()).do("ada", Return, to(StepRequester))
+			c.do("ann", Resubmit).at1("a", "ada")
+		},
 		"nobody_found_skip_goes_on": func(t *testing.T) {
 			begin(t, steps(t, Rules{NobodyFound: NobodySkip}, boss, by(ModeAny, "sue")), company(), requester("dora")).at1("b", "sue")
 		},

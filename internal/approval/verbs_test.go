@@ -303,6 +303,8 @@ func TestRequesterAndReaders(t *testing.T) {
 func TestNew_refuses(t *testing.T) {
 	t.Parallel()
 	chain := steps(t, Rules{}, Step{Who: []Who{{RequesterChoice: true, Role: "finance"}}})
+	asking := steps(t, Rules{}, Step{Who: []Who{{RequesterChoice: true}}})
+	asking.subject.Choices = true // the process hands on whom its requester names
 	never := by(ModeAny, "sue")
 	never.When = "reception.budget_total > 5"
 	for name, tc := range map[string]struct {
@@ -314,7 +316,7 @@ func TestNew_refuses(t *testing.T) {
 		"unknown_facts":    {steps(t, Rules{}, by(ModeAny, "sue")), Request{Requester: "ann", Facts: Facts{Texts: map[string]string{"x": "y"}}}, errs.Invalid, "facts.x unknown_fact"},
 		"wrong_types":      {steps(t, Rules{}, by(ModeAny, "sue")), Request{Requester: "ann", Facts: Facts{Flags: map[string]bool{"reception.level": true}}}, errs.Invalid, "facts.reception.level unknown_fact"},
 		"leavers":          {steps(t, Rules{}, by(ModeAny, "sue")), Request{Requester: "gone"}, errs.Invalid, "requester inactive"},
-		"a_missing_choice": {chain, Request{Requester: "ann"}, errs.Invalid, "choices.a required"},
+		"a_missing_choice": {asking, Request{Requester: "ann"}, errs.Invalid, "choices.a required"},
 		"a_choice_without_the_role": {
 			chain, Request{Requester: "ann", Choices: map[string][]string{"a": {"sue"}}}, errs.Invalid, "choices.a[0] lacks_role",
 		},
