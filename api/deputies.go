@@ -16,7 +16,7 @@ import (
 )
 
 // deputies serves the rules by which one user may act for another: one's own for everyone who works on cases, anyone's
-// with deputy.any.
+// with deputy.any. Auditors only read them.
 type deputies struct {
 	people    People
 	approvals Approvals
@@ -27,7 +27,7 @@ type deputies struct {
 
 func (h *deputies) routes(r gin.IRouter) {
 	allowed := need(models.PermDeputyOwn, models.PermDeputyAny)
-	r.GET("/deputies", allowed, h.list)
+	r.GET("/deputies", need(models.PermDeputyOwn, models.PermDeputyAny, models.PermDeputyReadAll), h.list)
 	r.POST("/deputies", allowed, h.create)
 	r.DELETE("/deputies/:id", allowed, h.delete)
 }
@@ -51,7 +51,7 @@ func toDeputyView(d models.Deputy) deputyView {
 	}
 }
 
-// list lists the caller's rules; with deputy.any everybody's, or those of user_id. 403 for somebody else's without it.
+// list lists the caller's rules; with deputy.any or deputy.read_all everybody's, or those of user_id. 403 for somebody else's without it.
 func (h *deputies) list(c *gin.Context) {
 	q := queryOf(c)
 	userID, p := q.id("user_id", id.User), q.page()
@@ -59,7 +59,7 @@ func (h *deputies) list(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	if !may(c, models.PermDeputyAny) {
+	if !may(c, models.PermDeputyAny) && !may(c, models.PermDeputyReadAll) {
 		if userID != "" && userID != caller(c).User.ID {
 			fail(c, forbidden(models.PermDeputyAny))
 			return

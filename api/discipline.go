@@ -44,7 +44,7 @@ func (h *disciplines) routes(r gin.IRouter) {
 	r.POST("/discipline/reports", need(models.PermDisciplineManage), h.create)
 	r.GET("/discipline/reports/:week", need(models.PermPeopleRead), h.get)
 	r.GET("/me/travel", h.travels)
-	r.POST("/me/travel", h.travel)
+	r.POST("/me/travel", need(models.PermTravelOwn), h.travel)
 }
 
 type disciplineView struct {
@@ -229,7 +229,8 @@ type travelRequest struct {
 // longestTrip bounds the days of one trip.
 const longestTrip = 92
 
-// travel enters days on which the caller is on a trip, the last one included; what was reported stays as it was. 422 when the
+// travel enters days on which the caller is on a trip, the last one included; what was reported stays as it was. Auditors, who
+// change nothing, and machines take none. 422 when the
 // trip ends before it begins or is longer than 92 days; 409 for more trips than anybody can have.
 func (h *disciplines) travel(c *gin.Context) {
 	t, err := h.travelled(c)

@@ -157,6 +157,8 @@ func TestDiscipline(t *testing.T) {
 func TestTravel_is_ones_own(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(d *api.Deps) { d.Discipline = newWeeklies() })
+	problem(t, w.do("auditor", http.MethodPost, "/api/v1/me/travel", `{"from":"2026-03-09","until":"2026-03-09"}`), 403, "forbidden")
+	require.Empty(t, object(t, w.do("auditor", http.MethodGet, "/api/v1/me/travel", ""), 200)["items"], "who changes nothing has none")
 	made := object(t, w.do("agent", http.MethodPost, "/api/v1/me/travel", `{"from":"2026-03-09","until":"2026-03-09"}`), 201)
 	require.Equal(t, []any{"2026-03-09", "2026-03-09"}, []any{made["from"], made["until"]})
 	require.Equal(t, []any{made}, object(t, w.do("agent", http.MethodGet, "/api/v1/me/travel", ""), 200)["items"])

@@ -40,7 +40,7 @@ func TestListsEstimateTheirLength(t *testing.T) {
 		}
 		lists++
 		user := "auditor"
-		if slices.Contains([]string{"/api/v1/tokens", "/api/v1/webhooks", "/api/v1/channels", "/api/v1/deputies"}, path) {
+		if slices.Contains([]string{"/api/v1/tokens", "/api/v1/webhooks", "/api/v1/channels"}, path) {
 			user = "admin"
 		}
 		path = filled(path)

@@ -175,8 +175,10 @@ func TestDeputies(t *testing.T) {
 	require.Len(t, object(t, w.do("agent", "GET", "/api/v1/deputies", ""), 200)["items"], 1, "one's own")
 	require.Len(t, object(t, w.do("boss", "GET", "/api/v1/deputies", ""), 200)["items"], 3, "everybody's")
 	problem(t, w.do("agent", "GET", "/api/v1/deputies?user_id="+adminID, ""), 403, "forbidden")
-	problem(t, w.do("auditor", "GET", "/api/v1/deputies", ""), 403, "forbidden")
 	others := w.deputies.order[1]
+	require.Len(t, object(t, w.do("auditor", "GET", "/api/v1/deputies", ""), 200)["items"], 3, "auditors read all")
+	problem(t, w.do("auditor", "POST", "/api/v1/deputies", `{"deputy_id":"`+agentID+`",`+until+`}`), 403, "forbidden")
+	problem(t, w.do("auditor", "DELETE", "/api/v1/deputies/"+others, ""), 403, "forbidden")
 	problem(t, w.do("agent", "DELETE", "/api/v1/deputies/"+others, ""), 404, "not_found")
 	require.Equal(t, 204, w.do("agent", "DELETE", "/api/v1/deputies/"+own["id"].(string), "").StatusCode)
 	require.Len(t, w.deputies.byID, 2)

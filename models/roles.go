@@ -43,6 +43,8 @@ const (
 	PermTokenCreate      Permission = "token.create"
 	PermDeputyOwn        Permission = "deputy.own" // name one's own deputies
 	PermDeputyAny        Permission = "deputy.any"
+	PermDeputyReadAll    Permission = "deputy.read_all" // everybody's rules, without changing any
+	PermTravelOwn        Permission = "travel.own"      // enter one's own trips
 	PermPolicyRead       Permission = "policy.read"
 	PermPolicyPublish    Permission = "policy.publish"
 	PermKnowledgeRead    Permission = "knowledge.read"
@@ -75,7 +77,7 @@ var everyone = []Permission{PermPeopleRead, PermClientRead, PermPolicyRead, Perm
 
 // worker is what each person who takes part in cases may do.
 // A call that asks a client can fall to any of them.
-var worker = append(slices.Clone(everyone), PermCaseCreate, PermCaseWork, PermDeputyOwn, PermReceptionCreate, PermSurveyAsk, PermRelationshipWork)
+var worker = append(slices.Clone(everyone), PermCaseCreate, PermCaseWork, PermDeputyOwn, PermTravelOwn, PermReceptionCreate, PermSurveyAsk, PermRelationshipWork)
 
 // permissions is the role table: the one place that says which role may do what.
 var permissions = map[Role][]Permission{
@@ -92,8 +94,8 @@ var permissions = map[Role][]Permission{
 		PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermReceptionOversee, PermInspectionManage, PermDisciplineReadAll, PermDisciplineManage,
 		PermCampaignRead, PermCampaignManage, PermCampaignLaunch, PermSurveyReadAll, PermRelationshipReadAll, PermRelationshipManage),
 	RoleScheduler: {PermNotificationMe, PermCampaignLaunch},
-	RoleAuditor:   append(slices.Clone(everyone), PermCaseReadAll, PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermCampaignRead, PermSurveyReadAll, PermRelationshipReadAll, PermDisciplineReadAll),
-	RoleAdmin: append(slices.Clone(everyone), PermCaseCreate, PermCaseReadAll, PermPeopleWrite, PermTokenCreate, PermDeputyAny,
+	RoleAuditor:   append(slices.Clone(everyone), PermCaseReadAll, PermDeputyReadAll, PermBookingRead, PermBudgetRead, PermReceptionReadAll, PermCampaignRead, PermSurveyReadAll, PermRelationshipReadAll, PermDisciplineReadAll),
+	RoleAdmin: append(slices.Clone(everyone), PermCaseCreate, PermCaseReadAll, PermPeopleWrite, PermTokenCreate, PermDeputyAny, PermTravelOwn,
 		PermClientWrite, PermClientMerge, PermPolicyPublish, PermWebhookManage, PermChannelManage, PermCodecUse,
 		PermResourceManage, PermBookingRead, PermBudgetRead, PermBudgetManage, PermReceptionReadAll, PermCampaignRead, PermSurveyAsk, PermRelationshipReadAll,
 		PermDisciplineReadAll, PermDisciplineManage),
