@@ -115,6 +115,7 @@ func (t *receptionStep) changeDecided(a *ReceptionApproval, d ApprovalDecided, d
 	t.writePlans()
 	t.align(t.wanted(t.rules.Plans.Current))
 	t.refreshChecklist()
+	t.followDesk()
 	t.notify("reception_changed", s.Involved(), "fields", "")
 }
 
@@ -134,6 +135,7 @@ func (t *receptionStep) restore() {
 	t.planAsApproved()
 	t.align(t.wanted(t.rules.Plans.Current))
 	t.refreshChecklist()
+	t.followDesk()
 }
 
 // planAsApproved drops the change that was not decided. Whoever has left since then is followed by their superior, else by

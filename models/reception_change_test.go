@@ -245,3 +245,42 @@ func TestSplit_orders_are_those_that_cross_the_limit_only_together(t *testing.T)
 		require.Equal(t, c.want, v.state.SplitOrders(v.r.Plans.Current, c.others, v.r), name)
 	}
 }
+
+func TestTasks_of_the_desk_follow_who_receives_and_the_date(t *testing.T) {
+	t.Parallel()
+	move := planOf(func(p *models.ReceptionPlan) {
+		p.StartsAt, p.EndsAt, p.Activities = instant(p.StartsAt.Add(daylong)), instant(p.EndsAt.Add(daylong)), nil
+	})
+	due := func(v *stay, kind string) time.Time {
+		t.Helper()
+		for _, task := range v.state.Tasks {
+			if task.Kind == kind {
+				return *task.DueAt
+			}
+		}
+		require.Fail(t, "no task", kind)
+		return time.Time{}
+	}
+	v := approved(t, nil)
+	v.do(3*time.Hour, "amy", models.ReceptionRevise, move)
+	require.Equal(t, *v.state.StartsAt, due(v, models.TaskPrepareReception), "to be prepared before it begins")
+
+	v = approved(t, nil)
+	v.do(3*time.Hour, "cleo", models.ReceptionPrepare, nil)
+	require.Equal(t, []string{"cleo "}, v.tasks(models.TaskRunReception))
+	v.do(4*time.Hour, "cleo", models.ReceptionPrepare, models.PrepareReception{ReceptionistID: "lea"})
+	require.Equal(t, []string{"lea "}, v.tasks(models.TaskRunReception), "who receives now")
+	revised := move
+	revised.Plan.ReceptionistID = "lea"
+	v.do(5*time.Hour, "amy", models.ReceptionRevise, revised)
+	require.Equal(t, []string{"lea "}, v.tasks(models.TaskRunReception))
+	require.Equal(t, *v.state.EndsAt, due(v, models.TaskRunReception))
+
+	v = approved(t, nil)
+	v.do(3*time.Hour, "cleo", models.ReceptionPrepare, nil)
+	v.do(4*time.Hour, "amy", models.ReceptionRevise, planOf(func(p *models.ReceptionPlan) {
+		p.StartsAt, p.EndsAt, p.Activities, p.Level = instant(p.StartsAt.Add(daylong)), instant(p.EndsAt.Add(daylong)), nil, "important"
+	}))
+	v.outcome(5*time.Hour, models.OutcomeApproved, "zoe")
+	require.Equal(t, *v.state.EndsAt, due(v, models.TaskRunReception), "also when the change had to be approved")
+}

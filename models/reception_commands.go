@@ -93,6 +93,7 @@ func (t *receptionStep) revise() error {
 	if !beyond {
 		t.align(t.wanted(p))
 		t.refreshChecklist()
+		t.followDesk()
 		t.notify("reception_changed", s.Involved(), "fields", fieldNames(changes))
 		return nil
 	}

@@ -104,8 +104,26 @@ func (t *receptionStep) prepare() error {
 		t.settle(TaskDone, kinds(TaskPrepareReception))
 		user, team := t.desk()
 		t.openTask(TaskRunReception, user, team, s.EndsAt, "rule", "receptionist")
+	} else {
+		t.followDesk()
 	}
 	return nil
+}
+
+// followDesk gives what the reception desk has to do with the visit to who receives now, and by when the visit is now.
+func (t *receptionStep) followDesk() {
+	user, team := t.desk()
+	for _, task := range slices.Clone(t.s.Tasks) {
+		due := t.s.EndsAt
+		if task.Kind == TaskPrepareReception {
+			due = t.s.StartsAt
+		}
+		if !kinds(TaskPrepareReception, TaskRunReception)(task) || task.UserID == user && task.TeamID == team && sameInstant(task.DueAt, due) {
+			continue
+		}
+		t.settle(TaskCancelled, func(o Task) bool { return o.ID == task.ID })
+		t.openTask(task.Kind, user, team, due, "rule", task.Why["rule"])
+	}
 }
 
 // dedicated holds that important visits have a room of their own for as long as they last, and somebody who receives.
