@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -178,6 +179,9 @@ func (a *Campaign) batch(ctx context.Context, in models.SendBatch) (*sending, er
 	if err != nil {
 		return nil, err
 	}
+	if rules, err = a.asking(ctx, rules, s.Definition.Template); err != nil {
+		return nil, err
+	}
 	if rules.Org, err = a.Store.Org(ctx); err != nil {
 		return nil, err
 	}
@@ -189,6 +193,27 @@ func (a *Campaign) batch(ctx context.Context, in models.SendBatch) (*sending, er
 			TokenOf: func(id string) [32]byte { _, hash := a.Links.Token(id); return hash },
 		},
 	}, nil
+}
+
+// asking are the rules of a run with a survey that has the template: a campaign may be changed, while it runs, to one that was
+// published after the run began. Then the latest survey that has it asks.
+func (a *Campaign) asking(ctx context.Context, rules models.FollowUpRules, template string) (models.FollowUpRules, error) {
+	_, missing := rules.Book.Template(template)
+	if errs.CodeOf(missing) != errs.NotFound {
+		return rules, missing
+	}
+	latest, err := a.Rules.ForNewCampaign(ctx)
+	for version := latest.SurveyVersion; err == nil && version > 0; version-- {
+		var other models.FollowUpRules
+		other, err = a.Rules.ForCampaign(ctx, version, rules.PolicyVersion, rules.CalendarID, rules.CalendarVersion)
+		if err != nil {
+			break
+		}
+		if _, missing := other.Book.Template(template); missing == nil {
+			return other, nil
+		}
+	}
+	return rules, cmp.Or(err, missing)
 }
 
 // run takes recipients until enough messages have left or nobody is due.

@@ -87,7 +87,7 @@ func (t *campaignStep) take(old *CampaignState, e CampaignEvent) error {
 	case CampaignChange:
 		return t.change(e)
 	case CampaignLaunch:
-		t.launch(nil)
+		return t.launch(nil)
 	case CampaignPause:
 		t.s.Status, t.s.PausedBy = CampaignPaused, t.actor
 		t.event("paused")
@@ -163,9 +163,12 @@ func (t *campaignStep) resting() CampaignStatus {
 	}
 }
 
-// launch begins a run by the rules that are in force.
-func (t *campaignStep) launch(firing *CampaignFiring) {
+// launch begins a run by the rules that are in force. The survey may have lost the template since the campaign was defined.
+func (t *campaignStep) launch(firing *CampaignFiring) error {
 	s := t.s
+	if _, err := t.rules.Book.Template(s.Definition.Template); err != nil {
+		return errs.New(errs.Conflict, "campaign.unknown_template", "template", s.Definition.Template)
+	}
 	s.Runs++
 	s.Run = &CampaignRunState{
 		ID: id.DeriveAt(id.Run, s.ID, strconv.Itoa(s.Runs), t.at), N: s.Runs, StartedAt: t.at, Until: s.Definition.Expires(t.at), By: t.actor, Firing: firing,
@@ -177,6 +180,7 @@ func (t *campaignStep) launch(firing *CampaignFiring) {
 		CalendarVersion: t.rules.CalendarVersion, TimeZone: t.rules.Calendar.Location().String(),
 	}
 	t.event("launched", "run", s.Run.N, "until", s.Run.Until)
+	return nil
 }
 
 // due launches a campaign whose one instant has come.
@@ -192,7 +196,7 @@ func (t *campaignStep) due(e CampaignEvent) error {
 		t.s.Status = CampaignEnded
 		t.skip(f, f.Refused)
 	default:
-		t.launch(nil)
+		return t.launch(nil)
 	}
 	return nil
 }
@@ -211,7 +215,7 @@ func (t *campaignStep) fire(e CampaignEvent) error {
 	case plan == nil || plan.Kind != campaign.ScheduleCron || s.Status == CampaignStopped || s.Status == CampaignPaused && s.Run == nil:
 		t.skip(f, string(s.Status))
 	case s.Run == nil:
-		t.launch(&f)
+		return t.launch(&f)
 	case plan.Overlap == campaign.OverlapBufferOne && s.Waiting == nil:
 		s.Waiting = &f
 		t.event("launch_waits", "scheduled_at", f.At, "run", s.Run.N)
@@ -280,7 +284,7 @@ func (t *campaignStep) runTold(e CampaignEvent) error {
 		case f.Refused != "":
 			t.skip(*waiting, f.Refused)
 		case s.Repeats():
-			t.launch(waiting)
+			return t.launch(waiting)
 		default:
 			t.skip(*waiting, string(s.Status))
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/internal/sla"
+	"github.com/mcrflow/mcrflow/internal/survey"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -275,6 +276,24 @@ func TestCampaign(t *testing.T) {
 		require.Equal(t, models.CampaignEnded, step.State.Status)
 		require.Equal(t, []string{"created", "launch_skipped", "notified"}, l.timeline())
 		require.Equal(t, "mia", step.Notices[0].UserID)
+	})
+	t.Run("a_template_that_the_survey_has_lost_is_not_launched_and_told", func(t *testing.T) {
+		t.Parallel()
+		l := newDrive(t, r, &monthly)
+		book, err := survey.Compile(survey.Document{Kind: survey.Kind}, 2)
+		require.NoError(t, err)
+		l.r.Book = book
+		for _, e := range []models.CampaignEvent{
+			campaignEvent(t, member(r.Org, "mia"), models.CampaignLaunch, nil), models.CampaignFires(models.CampaignFiring{WorkflowID: "f1", At: hour(1)}),
+		} {
+			_, err := l.attempt(hour(1), e)
+			var refusal *errs.Error
+			require.ErrorAs(t, err, &refusal)
+			require.Equal(t, "campaign.unknown_template", refusal.Key)
+		}
+		step := l.must(hour(1), models.CampaignFires(models.CampaignFiring{WorkflowID: "f1", At: hour(1)}).InVain("campaign.unknown_template"))
+		require.Equal(t, []any{models.CampaignScheduled, "mia"}, []any{step.State.Status, step.Notices[0].UserID})
+		require.True(t, l.released["f1"])
 	})
 	t.Run("a_cron_campaign_waits_for_the_next_time", func(t *testing.T) {
 		t.Parallel()

@@ -1,0 +1,162 @@
+package activities_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/mcrflow/mcrflow/activities"
+	"github.com/mcrflow/mcrflow/internal/auth"
+	"github.com/mcrflow/mcrflow/internal/campaign"
+	"github.com/mcrflow/mcrflow/internal/channel"
+	"github.com/mcrflow/mcrflow/internal/demo"
+	"github.com/mcrflow/mcrflow/internal/i18n"
+	"github.com/mcrflow/mcrflow/internal/id"
+	"github.com/mcrflow/mcrflow/internal/rulebook"
+	"github.com/mcrflow/mcrflow/internal/sla"
+	"github.com/mcrflow/mcrflow/internal/store"
+	"github.com/mcrflow/mcrflow/internal/survey"
+	"github.com/mcrflow/mcrflow/internal/testkit"
+	"github.com/mcrflow/mcrflow/models"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// A mailing takes the messages that leave a real database, as the test says.
+type mailing struct {
+	*store.Store
+	activities.Campaign
+	now  time.Time
+	sent []string                                       // addresses, in order
+	fate func(kind models.ChannelKind, to string) error // of a message; nil: taken
+}
+
+func (p *mailing) Open(_ context.Context, kind models.ChannelKind) (channel.Batch, error) {
+	return &slot{p, kind}, nil
+}
+
+type slot struct {
+	*mailing
+	kind models.ChannelKind
+}
+
+func (s *slot) Close() error { return nil }
+
+func (s *slot) Send(_ context.Context, m channel.Message) error {
+	if s.fate != nil {
+		if err := s.fate(s.kind, m.To.Email); err != nil {
+			return err
+		}
+	}
+	s.sent = append(s.sent, m.To.Email)
+	return nil
+}
+
+// newMailing is a mailing to n contacts of clients of class B, p1@example.com and so on, on a Monday morning in Shanghai.
+func newMailing(t *testing.T, n int) *mailing {
+	t.Helper()
+	p := &mailing{Store: testkit.Store(t), now: time.Date(2026, 3, 9, 2, 0, 0, 0, time.UTC)}
+	require.NoError(t, demo.SeedPolicies(t.Context(), p.Store))
+	texts, err := i18n.New()
+	require.NoError(t, err)
+	p.Campaign = activities.Campaign{
+		Store: p.Store, Rules: rulebook.New(p.Store), Now: func() time.Time { return p.now },
+		Questions: activities.Questions{Channels: p, Links: auth.NewLinks(make([]byte, 32)), Texts: texts, PublicURL: "https://ask.example"},
+	}
+	p.exec(t, `INSERT INTO clients SELECT 'client_' || lpad(i::text, 26, '0'), 'c' || i, '', '', 'B', NULL, 'active', '', 1, now(), now() FROM generate_series(1, ?) i`, n)
+	p.exec(t, `INSERT INTO contacts SELECT 'contact_' || lpad(i::text, 26, '0'), 'client_' || lpad(i::text, 26, '0'), 'p' || i, '', '',
+		'p' || i || '@example.com', '', now(), '' FROM generate_series(1, ?) i`, n)
+	return p
+}
+
+func (p *mailing) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	require.NoError(t, p.DB().WithContext(context.WithoutCancel(t.Context())).Exec(sql, args...).Error)
+}
+
+// does takes a step of a campaign by a manager.
+func (p *mailing) does(t *testing.T, s *models.CampaignState, campaignID string, action models.CampaignAction, data any) models.CampaignState {
+	t.Helper()
+	raw, err := json.Marshal(data)
+	require.NoError(t, err)
+	mia := models.Actor{Person: models.Person{ID: "mia", Roles: []models.Role{models.RoleManager}}}
+	_, err = p.Campaign.AdvanceCampaign(t.Context(), models.AdvanceCampaign{
+		CampaignID: campaignID, State: s, At: p.now,
+		Event: models.CampaignEvent{Meta: models.Meta{Actor: mia, RequestID: id.New(id.Request)}, Action: action, Data: raw},
+	})
+	require.NoError(t, err)
+	state, err := p.CampaignState(t.Context(), campaignID)
+	require.NoError(t, err)
+	return state
+}
+
+// launched is a service day that runs.
+func (p *mailing) launched(t *testing.T, change func(*campaign.Definition)) models.CampaignState {
+	t.Helper()
+	d := campaign.Definition{
+		Name: "service day", Template: "service_day", Channels: []campaign.Channel{campaign.ByEmail}, Rate: 600, ExpiresAfter: sla.Span{Days: 7},
+	}
+	if change != nil {
+		change(&d)
+	}
+	campaignID := id.New(id.Campaign)
+	s := p.does(t, nil, campaignID, models.CampaignCreate, models.DefineCampaign{Definition: d})
+	s = p.does(t, &s, campaignID, models.CampaignLaunch, nil)
+	p.now = p.now.Add(time.Second) // every step has an instant of its own
+	return s
+}
+
+// batch lets a batch of a run leave.
+func (p *mailing) batch(t *testing.T, s models.CampaignState, name string, limit int) (models.BatchSent, error) {
+	t.Helper()
+	env := new(testsuite.WorkflowTestSuite).NewTestActivityEnvironment()
+	env.RegisterActivity(p.SendBatch)
+	value, err := env.ExecuteActivity(p.SendBatch, models.SendBatch{CampaignID: s.ID, RunID: s.Run.ID, Batch: name, Limit: limit})
+	var out models.BatchSent
+	if err == nil {
+		require.NoError(t, value.Get(&out))
+	}
+	return out, err
+}
+
+func (p *mailing) must(t *testing.T, s models.CampaignState, name string, limit int) models.BatchSent {
+	t.Helper()
+	out, err := p.batch(t, s, name, limit)
+	require.NoError(t, err)
+	return out
+}
+
+// renamed publishes the survey in force anew, with a template under another name.
+func (p *mailing) renamed(t *testing.T, old, name string) {
+	t.Helper()
+	v, err := p.LatestPolicy(t.Context(), survey.Kind)
+	require.NoError(t, err)
+	body := bytes.Replace(v.Body, []byte(`"`+old+`":`), []byte(`"`+name+`":`), 1)
+	_, err = p.PublishPolicy(t.Context(), models.PolicyVersion{Kind: survey.Kind, Body: body, PublishedBy: "mia"})
+	require.NoError(t, err)
+}
+
+func TestCampaign_that_is_changed_while_it_runs_asks_by_a_template_that_is_newer_than_the_run(t *testing.T) {
+	t.Parallel()
+	p := newMailing(t, 3)
+	s := p.launched(t, nil)
+	p.must(t, s, "1", 1)
+	p.renamed(t, "service_day", "service_day_2")
+	d := s.Definition
+	d.Template = "service_day_2"
+	s = p.does(t, &s, s.ID, models.CampaignChange, models.DefineCampaign{Definition: d})
+	p.must(t, s, "2", 2)
+	require.Len(t, p.sent, 3)
+	rows, _, err := p.Invitations(t.Context(), models.Actor{Person: models.Person{ID: "mia", Roles: []models.Role{models.RoleManager}}}, models.InvitationFilter{RunID: s.Run.ID}, models.Page{})
+	require.NoError(t, err)
+	by := map[string]int{}
+	for _, r := range rows {
+		by[r.Template] += r.SurveyVersion
+	}
+	require.Equal(t, map[string]int{"service_day": 1, "service_day_2": 4}, by, "each keeps what they were asked by")
+}
