@@ -44,6 +44,8 @@ type CampaignStore interface {
 	ClaimBatch(ctx context.Context, runID, batch string, limit int, now, lease time.Time, decide models.DecideBatch) ([]models.BatchItem, error)
 	// RecordOutcome writes what became of one message; not mine when the batch has lost the recipient.
 	RecordOutcome(ctx context.Context, runID string, o models.BatchOutcome) (mine bool, err error)
+	// KeepBatch keeps whom a batch has in hand until the lease, and says how many they are.
+	KeepBatch(ctx context.Context, runID, batch string, lease time.Time) (held int, err error)
 	// ReleaseBatch gives back whom a batch still has in hand.
 	ReleaseBatch(ctx context.Context, runID, batch string, due time.Time) error
 	RunHealth(ctx context.Context, runID string) (campaign.Trip, error)
@@ -162,6 +164,7 @@ type sending struct {
 	policy       campaign.Limit
 	invited      map[string]*models.SurveyInvitation // by recipient
 	open         map[campaign.Channel]channel.Batch
+	lease        time.Time // until when the batch has its recipients
 	sent, failed int
 	out          models.BatchSent
 }
@@ -223,8 +226,9 @@ func (b *sending) run(ctx context.Context) error {
 			return nil
 		}
 		now := b.Now()
-		name := fmt.Sprintf("%s.%d", b.in.Batch, n)
-		items, err := b.Store.ClaimBatch(ctx, b.in.RunID, name, b.in.Limit-b.out.Messages, now, now.Add(leaseOfBatch), b.decide(now))
+		name := b.name(n)
+		b.lease = now.Add(leaseOfBatch)
+		items, err := b.Store.ClaimBatch(ctx, b.in.RunID, name, b.in.Limit-b.out.Messages, now, b.lease, b.decide(now))
 		if err != nil {
 			return err
 		}
@@ -239,6 +243,21 @@ func (b *sending) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// name is that of the batch's n-th claim.
+func (b *sending) name(n int) string { return fmt.Sprintf("%s.%d", b.in.Batch, n) }
+
+// keep keeps what is left of a claim in the batch's hand: a slow server must not outlast the lease, or another batch sends the
+// same. It is not mine any more when that has happened.
+func (b *sending) keep(ctx context.Context, batch string, left int) (mine bool, err error) {
+	now := b.Now()
+	if now.Before(b.lease.Add(-leaseOfBatch / 2)) {
+		return true, nil
+	}
+	b.lease = now.Add(leaseOfBatch)
+	held, err := b.Store.KeepBatch(ctx, b.in.RunID, batch, b.lease)
+	return held >= left, err
 }
 
 func (b *sending) decide(now time.Time) models.DecideBatch {
@@ -257,6 +276,9 @@ func (b *sending) decide(now time.Time) models.DecideBatch {
 func (b *sending) sendAll(ctx context.Context, batch string, items []models.BatchItem) error {
 	for i, item := range items {
 		activity.RecordHeartbeat(ctx)
+		if mine, err := b.keep(ctx, batch, len(items)-i); err != nil || !mine {
+			return err
+		}
 		invitation, err := b.invitation(ctx, &item.Row)
 		if err != nil {
 			return err

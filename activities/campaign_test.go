@@ -160,3 +160,21 @@ func TestCampaign_that_is_changed_while_it_runs_asks_by_a_template_that_is_newer
 	}
 	require.Equal(t, map[string]int{"service_day": 1, "service_day_2": 4}, by, "each keeps what they were asked by")
 }
+
+func TestBatch_of_a_slow_server_keeps_its_recipients_for_as_long_as_it_sends(t *testing.T) {
+	t.Parallel()
+	p := newMailing(t, 100)
+	s := p.launched(t, nil)
+	began, beside := p.now, false
+	p.fate = func(models.ChannelKind, string) error {
+		p.now = p.now.Add(4 * time.Second)
+		if !beside && p.now.After(began.Add(5*time.Minute)) {
+			beside = true
+			p.must(t, s, "2", 100)
+		}
+		return nil
+	}
+	p.must(t, s, "1", 100)
+	require.True(t, beside)
+	require.Len(t, p.sent, 100, "nobody is asked twice")
+}

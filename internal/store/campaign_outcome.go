@@ -78,6 +78,19 @@ const writeOutcome = `WITH held AS MATERIALIZED (
 	)
 	SELECT 1 / count(*) FROM done`
 
+// KeepBatch keeps whom a batch has in hand until the lease, and says how many they are.
+func (s *Store) KeepBatch(ctx context.Context, runID, batch string, lease time.Time) (held int, err error) {
+	err = s.onConn(ctx, func(conn *pgx.Conn) error {
+		tag, err := conn.Exec(ctx, `WITH held AS MATERIALIZED (
+				SELECT id FROM campaign_recipients WHERE run_id = $1 AND batch = $2 AND batch <> '' AND in_hand ORDER BY place FOR NO KEY UPDATE
+			)
+			UPDATE campaign_recipients r SET due_at = CASE WHEN r.due_at IS NOT NULL THEN $3::timestamptz END FROM held WHERE r.id = held.id`, runID, batch, lease)
+		held = int(tag.RowsAffected())
+		return err
+	})
+	return held, err
+}
+
 // ReleaseBatch gives back whom a batch still has in hand: they are due at the instant. A message that may be on its way stays
 // in doubt.
 func (s *Store) ReleaseBatch(ctx context.Context, runID, batch string, due time.Time) error {
