@@ -161,6 +161,7 @@ type sending struct {
 	*Campaign
 	in           models.SendBatch
 	rules        models.RunRules
+	paused       bool
 	policy       campaign.Limit
 	invited      map[string]*models.SurveyInvitation // by recipient
 	open         map[campaign.Channel]channel.Batch
@@ -188,11 +189,12 @@ func (a *Campaign) batch(ctx context.Context, in models.SendBatch) (*sending, er
 	if rules.Org, err = a.Store.Org(ctx); err != nil {
 		return nil, err
 	}
+	over := s.Run == nil || s.Run.ID != in.RunID || s.Status == models.CampaignStopped
 	return &sending{
-		Campaign: a, in: in, policy: rules.Policy.FailureLimit, invited: map[string]*models.SurveyInvitation{}, open: map[campaign.Channel]channel.Batch{},
+		Campaign: a, in: in, paused: s.Status == models.CampaignPaused && !over, policy: rules.Policy.FailureLimit, invited: map[string]*models.SurveyInvitation{}, open: map[campaign.Channel]channel.Batch{},
 		rules: models.RunRules{
 			FollowUpRules: rules, CampaignID: s.ID, Number: s.Number, Definition: s.Definition, Version: s.Version, Until: run.Until,
-			Stopped: s.Run == nil || s.Run.ID != in.RunID || s.Status == models.CampaignStopped,
+			Stopped: over,
 			TokenOf: func(id string) [32]byte { _, hash := a.Links.Token(id); return hash },
 		},
 	}, nil
@@ -219,8 +221,17 @@ func (a *Campaign) asking(ctx context.Context, rules models.FollowUpRules, templ
 	return rules, cmp.Or(err, missing)
 }
 
-// run takes recipients until enough messages have left or nobody is due.
+// run takes recipients until enough messages have left or nobody is due. What a batch had in hand that was interrupted waits
+// while the campaign is paused.
 func (b *sending) run(ctx context.Context) error {
+	for n := 0; b.paused && n < claimsOfBatch; n++ {
+		if err := b.Store.ReleaseBatch(ctx, b.in.RunID, b.name(n), b.Now()); err != nil {
+			return err
+		}
+	}
+	if b.paused {
+		return nil
+	}
 	for n := range claimsOfBatch {
 		if b.out.Messages >= b.in.Limit {
 			return nil

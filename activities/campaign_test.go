@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -177,4 +178,62 @@ func TestBatch_of_a_slow_server_keeps_its_recipients_for_as_long_as_it_sends(t *
 	p.must(t, s, "1", 100)
 	require.True(t, beside)
 	require.Len(t, p.sent, 100, "nobody is asked twice")
+}
+
+func TestBatch_that_a_crash_has_interrupted_is_decided_about_anew(t *testing.T) {
+	t.Parallel()
+	night := time.Date(2026, 3, 9, 15, 0, 0, 0, time.UTC)
+	morning := time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		meanwhile func(*testing.T, *mailing, models.CampaignState)
+		at        time.Time
+		sent      []string
+		states    map[models.RecipientState]int
+	}{
+		"at_once_it_goes_on": {
+			at: night.Add(-13 * time.Hour).Add(time.Minute), sent: []string{"p2@example.com", "p3@example.com"}, states: map[models.RecipientState]int{"sent": 3},
+		},
+		"at_night_nobody_is_asked": {at: night, states: map[models.RecipientState]int{"sent": 1, "pending": 2}},
+		"nobody_is_asked_who_has_opted_out": {
+			at: morning, sent: []string{"p3@example.com"}, states: map[models.RecipientState]int{"sent": 2, "skipped": 1},
+			meanwhile: func(t *testing.T, p *mailing, _ models.CampaignState) {
+				require.NoError(t, p.OptOut(t.Context(), "invitation", []string{"email:p2@example.com"}, p.now))
+			},
+		},
+		"a_stopped_campaign_asks_nobody": {
+			at: morning, states: map[models.RecipientState]int{"sent": 1, "withdrawn": 2},
+			meanwhile: func(t *testing.T, p *mailing, s models.CampaignState) { p.does(t, &s, s.ID, models.CampaignStop, nil) },
+		},
+		"a_paused_campaign_asks_nobody": {
+			at: morning, states: map[models.RecipientState]int{"sent": 1, "pending": 2},
+			meanwhile: func(t *testing.T, p *mailing, s models.CampaignState) { p.does(t, &s, s.ID, models.CampaignPause, nil) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newMailing(t, 3)
+			s := p.launched(t, nil)
+			p.fate = func(_ models.ChannelKind, to string) error {
+				if to == "p2@example.com" {
+					return errors.New("the worker dies")
+				}
+				return nil
+			}
+			_, err := p.batch(t, s, "1", 3)
+			require.Error(t, err)
+			if c.meanwhile != nil {
+				c.meanwhile(t, p, s)
+			}
+			p.now, p.fate = c.at, nil
+			p.must(t, s, "1", 3)
+			require.Equal(t, append([]string{"p1@example.com"}, c.sent...), p.sent)
+			rows, _, err := p.Recipients(t.Context(), s.Run.ID, "", models.Page{})
+			require.NoError(t, err)
+			states := map[models.RecipientState]int{}
+			for _, r := range rows {
+				states[r.State]++
+			}
+			require.Equal(t, c.states, states)
+		})
+	}
 }

@@ -25,18 +25,19 @@ import (
 //
 // A repeated call of the same batch returns what is still in its hand, without facts and without deciding again, and takes
 // no further recipients: nobody when the batch is finished. Whoever has Row.Trying may have been sent their message already;
-// they come first. The errors of decide come back as they are, and nothing is written then.
+// they come first. Once the lease has ended it is decided about them again: it may be night by now, or they may have opted
+// out. The errors of decide come back as they are, and nothing is written then.
 func (s *Store) ClaimBatch(ctx context.Context, runID, batch string, limit int, now, lease time.Time, decide models.DecideBatch) ([]models.BatchItem, error) {
 	var items []models.BatchItem
 	err := s.onConn(ctx, func(conn *pgx.Conn) error {
 		c := &claim{writer: writer{conn: conn}, runID: runID, batch: batch, limit: limit, now: now, lease: lease, touched: map[string]time.Time{}}
 		defer c.rollback()
-		again, due, err := c.begin(ctx)
+		held, due, err := c.begin(ctx)
 		switch {
 		case err != nil:
 			return err
-		case again:
-			items = c.goOn(due)
+		case len(held) > 0:
+			items = c.goOn(held)
 		case len(due) > 0:
 			if items, err = c.decide(ctx, due, decide); err != nil {
 				return err
@@ -61,29 +62,32 @@ type claim struct {
 const (
 	lockBatch  = `SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 0))`
 	batchBegun = `SELECT EXISTS (SELECT FROM campaign_recipients WHERE run_id = $1 AND batch = $2 AND batch <> '')`
-	stillHeld  = `UPDATE campaign_recipients r SET due_at = $3 WHERE r.run_id = $1 AND r.batch = $2 AND r.batch <> '' AND r.in_hand RETURNING ` + recipientColumns
-	dueNow     = `SELECT ` + recipientColumns + ` FROM campaign_recipients r
-		WHERE r.run_id = $1 AND r.due_at <= $3 AND NOT EXISTS (SELECT FROM campaign_recipients b WHERE b.run_id = $1 AND b.batch = $2 AND b.batch <> '')
+	stillHeld  = `UPDATE campaign_recipients r SET due_at = $3 WHERE r.run_id = $1 AND r.batch = $2 AND r.batch <> '' AND r.in_hand AND r.due_at > $4
+		RETURNING ` + recipientColumns
+	dueNow = `SELECT ` + recipientColumns + ` FROM campaign_recipients r
+		WHERE r.run_id = $1 AND r.due_at <= $3 AND (r.in_hand AND r.batch = $2 AND r.batch <> '' OR NOT (` + batchBegun + `))
 		ORDER BY r.due_at, r.place LIMIT $4 FOR NO KEY UPDATE OF r SKIP LOCKED`
 )
 
-// begin locks what the batch has in hand already, or else what is due.
-func (c *claim) begin(ctx context.Context) (again bool, rows []models.RecipientRow, err error) {
-	take := func(found pgx.Rows) error {
-		return collect(found, func(r storedRecipient) {
-			rows = append(rows, r.row())
-			if r.TouchedAt != nil {
-				c.touched[r.ID] = *r.TouchedAt
-			}
-		})
+// begin locks what the batch has in hand by a lease that goes on, and what is due: of a batch that has begun, what it had in
+// hand.
+func (c *claim) begin(ctx context.Context) (held, due []models.RecipientRow, err error) {
+	take := func(into *[]models.RecipientRow) func(pgx.Rows) error {
+		return func(found pgx.Rows) error {
+			return collect(found, func(r storedRecipient) {
+				*into = append(*into, r.row())
+				if r.TouchedAt != nil {
+					c.touched[r.ID] = *r.TouchedAt
+				}
+			})
+		}
 	}
 	var b pgx.Batch
 	b.Queue("BEGIN")
 	b.Queue(lockBatch, c.runID, c.batch)
-	b.Queue(batchBegun, c.runID, c.batch).QueryRow(func(row pgx.Row) error { return row.Scan(&again) })
-	b.Queue(stillHeld, c.runID, c.batch, c.lease).Query(take)
-	b.Queue(dueNow, c.runID, c.batch, c.now, c.limit).Query(take)
-	return again, rows, c.conn.SendBatch(ctx, &b).Close()
+	b.Queue(stillHeld, c.runID, c.batch, c.lease, c.now).Query(take(&held))
+	b.Queue(dueNow, c.runID, c.batch, c.now, c.limit).Query(take(&due))
+	return held, due, c.conn.SendBatch(ctx, &b).Close()
 }
 
 // goOn returns what the batch has in hand, the message that was in doubt first. Where none was, the first one will be.

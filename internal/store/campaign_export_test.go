@@ -10,7 +10,7 @@ func CampaignStatements(campaignID, runID string, place int64) map[string][]any 
 	all := map[string][]any{
 		"claim":      statement(dueNow, runID, "never", "2026-11-23T01:00:00Z", 100),
 		"begun":      statement(batchBegun, runID, "b7"),
-		"held":       statement(stillHeld, runID, "b7", "2026-11-23T01:00:00Z"),
+		"held":       statement(stillHeld, runID, "b7", "2026-11-23T01:05:00Z", "2026-11-23T01:00:00Z"),
 		"view":       statement(runView, campaignID, runID, "2026-11-23T01:00:00Z"),
 		"run":        statement(runByID, runID),
 		"campaigns":  built(campaignList(models.CampaignFilter{}, "", 51)),
