@@ -40,6 +40,7 @@ type FollowUp struct {
 	Store FollowUpStore
 	Rules FollowUpBook
 	Questions
+	Now func() time.Time
 }
 
 // AdvanceFollowUp takes one step of a follow-up: it decides by the pinned rules and by what is known of the recipient at
@@ -155,7 +156,8 @@ func (a *FollowUp) lowResponse(ctx context.Context, s *models.FollowUpState) (*m
 }
 
 // Ask sends one message of a follow-up, once unless an acknowledgement is lost. Idempotency key: the invitation and the
-// wave, which the receiver gets. It is retried while the channel does not take it; a refusal for good is an answer.
+// wave, which the receiver gets. It is retried while the channel does not take it; a refusal for good is an answer, and so is
+// that the rules do not allow it any more by the time of a try.
 func (a *FollowUp) Ask(ctx context.Context, in models.AskFollowUp) (models.FollowUpSentData, error) {
 	sent := models.FollowUpSentData{Wave: in.Wave, Channel: in.Channel, Result: models.SendTaken}
 	i, err := a.Store.Invitation(ctx, in.InvitationID)
@@ -166,12 +168,21 @@ func (a *FollowUp) Ask(ctx context.Context, in models.AskFollowUp) (models.Follo
 		sent.Result, sent.Reason = models.SendRejected, "over"
 		return sent, nil
 	}
-	rules, err := a.Rules.ForNewCampaign(ctx)
-	if err == nil && rules.SurveyVersion != in.SurveyVersion {
-		rules, err = a.Rules.ForCampaign(ctx, in.SurveyVersion, rules.PolicyVersion, rules.CalendarID, rules.CalendarVersion)
-	}
+	s, err := a.Store.FollowUpState(ctx, in.InvitationID)
 	if err != nil {
 		return sent, err
+	}
+	rules, err := a.Rules.OfFollowUp(ctx, &s)
+	if err != nil {
+		return sent, err
+	}
+	rules.Invitation = &i
+	if rules.Facts, err = a.facts(ctx, &s, nil, &i); err != nil {
+		return sent, err
+	}
+	if !s.MaySend(rules, a.Now()) {
+		sent.Result = models.SendPostponed
+		return sent, nil
 	}
 	template, err := rules.Book.Template(i.Template)
 	if err != nil {

@@ -110,8 +110,9 @@ type SendResult string
 
 // The results.
 const (
-	SendTaken    SendResult = "taken"    // the channel took it
-	SendRejected SendResult = "rejected" // it never will
+	SendTaken     SendResult = "taken"     // the channel took it
+	SendRejected  SendResult = "rejected"  // it never will
+	SendPostponed SendResult = "postponed" // by now it may not leave: it is to be decided again
 )
 
 // Sending is a message on its way.
@@ -147,6 +148,7 @@ type FollowUpState struct {
 	NotBefore *time.Time         `json:"not_before,omitempty"` // planned: when to decide
 	Tried     []campaign.Channel `json:"tried,omitempty"`      // channels that failed for good
 	Sending   *Sending           `json:"sending,omitempty"`
+	Counted   bool               `json:"counted,omitempty"` // a question that had to wait again: the cap counts it already
 	Channel   campaign.Channel   `json:"channel,omitempty"` // by which the question left
 	AskedAt   *time.Time         `json:"asked_at,omitempty"`
 	Reminded  int                `json:"reminded,omitempty"`

@@ -2,6 +2,7 @@ package models
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mcrflow/mcrflow/internal/campaign"
 	"github.com/mcrflow/mcrflow/internal/errs"
@@ -10,14 +11,8 @@ import (
 // ask decides whether to ask, or to remind, now.
 func (t *followUpStep) ask() {
 	s, reminds := t.s, t.s.Status == FollowUpAsked
-	f := t.rules.Policy.FollowUps[followUpEvents[s.Purpose]]
-	rules := t.rules.Policy.FollowUpRules(f, t.rules.Calendar, s.ExpiresAt)
-	asked := reminds || len(s.Tried) > 0 // this asking is counted already
-	rules.ObeyCap = rules.ObeyCap && !asked
-	if reminds { // nobody is called twice for one question
-		rules.Channels = slices.DeleteFunc(slices.Clone(rules.Channels), func(c campaign.Channel) bool { return c == campaign.ByPhone })
-	}
-	d := campaign.Decide(rules, t.facts(rules), t.at)
+	asked := reminds || len(s.Tried) > 0 || s.Counted // this asking is counted already
+	d := t.judged(asked)
 	switch {
 	case d.Verdict == campaign.Later && reminds:
 		s.RemindAt = &d.Until
@@ -36,6 +31,25 @@ func (t *followUpStep) ask() {
 		}
 		t.send(d.Channel)
 	}
+}
+
+// judged is whether to ask, or to remind, now; the cap does not hold back what it counts already.
+func (t *followUpStep) judged(counted bool) campaign.Decision {
+	f := t.rules.Policy.FollowUps[followUpEvents[t.s.Purpose]]
+	rules := t.rules.Policy.FollowUpRules(f, t.rules.Calendar, t.s.ExpiresAt)
+	rules.ObeyCap = rules.ObeyCap && !counted
+	if t.s.Status == FollowUpAsked { // nobody is called twice for one question
+		rules.Channels = slices.DeleteFunc(slices.Clone(rules.Channels), func(c campaign.Channel) bool { return c == campaign.ByPhone })
+	}
+	return campaign.Decide(rules, t.facts(rules), t.at)
+}
+
+// MaySend reports whether the message that is on its way may leave at the instant: it is tried until it is taken, and
+// meanwhile night may have come, or the recipient have opted out. The rules hold the invitation and the facts.
+func (s *FollowUpState) MaySend(r FollowUpRules, at time.Time) bool {
+	t := &followUpStep{frame: frame{at: at}, s: s, rules: r}
+	t.Invitation = r.Invitation
+	return t.judged(true).Verdict == campaign.Send
 }
 
 // facts are what is known of the recipient.
@@ -109,6 +123,11 @@ func (t *followUpStep) sent(e FollowUpEvent) error {
 	switch {
 	case d.Result == SendTaken && d.Wave == 0:
 		t.asked(d.Channel)
+	case d.Result == SendPostponed:
+		s.Counted = true
+		if s.AnsweredAt == nil {
+			t.ask()
+		}
 	case d.Result == SendTaken:
 		s.Reminded = d.Wave
 		t.event("reminded", "channel", d.Channel, "count", d.Wave)

@@ -87,7 +87,7 @@ func TestFollowUpDiagram_shows_what_can_happen(t *testing.T) {
 		s := n.state
 		list := append(answers(), models.FollowUpEvent{Action: models.FollowUpWithdraw})
 		if sending := s.Sending; sending != nil {
-			for _, result := range []models.SendResult{models.SendTaken, models.SendRejected} {
+			for _, result := range []models.SendResult{models.SendTaken, models.SendRejected, models.SendPostponed} {
 				list = append(list, models.FollowUpSentBy(models.FollowUpSentData{Wave: sending.Wave, Channel: sending.Channel, Result: result, Reason: "address"}))
 			}
 		}

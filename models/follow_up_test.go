@@ -512,7 +512,7 @@ func TestFollowUpLaws(t *testing.T) {
 					require.Equal(rt, errs.Invalid, errs.CodeOf(err))
 				}
 			default:
-				d := models.FollowUpSentData{Channel: campaign.ByEmail, Result: rapid.SampledFrom([]models.SendResult{models.SendTaken, models.SendTaken, models.SendRejected}).Draw(rt, "result")}
+				d := models.FollowUpSentData{Channel: campaign.ByEmail, Result: rapid.SampledFrom([]models.SendResult{models.SendTaken, models.SendTaken, models.SendRejected, models.SendPostponed}).Draw(rt, "result")}
 				if s := was.Sending; s != nil && rapid.IntRange(0, 5).Draw(rt, "right") > 0 {
 					d.Wave, d.Channel = s.Wave, s.Channel
 				}

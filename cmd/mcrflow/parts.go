@@ -218,7 +218,7 @@ func (p *parts) work() (*crew, error) {
 		Complaint: &activities.Complaint{Store: p.store, Rules: p.rules},
 		Approval:  &activities.Approval{Store: p.store, Rules: p.rules},
 		Reception: &activities.Reception{Store: p.store, Rules: p.rules},
-		FollowUp:  &activities.FollowUp{Store: p.store, Rules: p.rules, Questions: questions},
+		FollowUp:  &activities.FollowUp{Store: p.store, Rules: p.rules, Questions: questions, Now: time.Now},
 		Campaign: &activities.Campaign{
 			Store: p.store, Rules: p.rules, Schedules: temporalx.NewSchedules(p.engine), Questions: questions, Now: time.Now,
 		},
