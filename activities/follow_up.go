@@ -20,6 +20,8 @@ type FollowUpStore interface {
 	AdvanceFollowUp(ctx context.Context, id string, believed *models.FollowUpState, decide models.DecideFollowUp) (behind *models.FollowUpState, mail bool, err error)
 	// PersonFacts reads what is known of the person with these keys, without the complaint that is asked about.
 	PersonFacts(ctx context.Context, keys []string, clientID, exceptCaseID string) (models.PersonFacts, error)
+	// CaseState reads the state of a case, whoever asks.
+	CaseState(ctx context.Context, id string) (models.CaseState, error)
 	// Invitation reads an invitation.
 	Invitation(ctx context.Context, id string) (models.SurveyInvitation, error)
 	// Client reads a client.
@@ -60,6 +62,9 @@ func (a *FollowUp) AdvanceFollowUp(ctx context.Context, in models.AdvanceFollowU
 		return models.FollowUpAdvanced{}, err
 	}
 	if rules.Org, err = a.Store.Org(ctx); err != nil {
+		return models.FollowUpAdvanced{}, err
+	}
+	if rules.SubjectOver, err = a.subjectOver(ctx, rules.Invitation, in); err != nil {
 		return models.FollowUpAdvanced{}, err
 	}
 	var step models.FollowUpStep
@@ -132,6 +137,18 @@ func (a *FollowUp) facts(ctx context.Context, s *models.FollowUpState, plan *mod
 		return a.Store.PersonFacts(ctx, plan.Recipient.KnownAs(), plan.ClientID, plan.SubjectID)
 	}
 	return a.Store.PersonFacts(ctx, i.Recipient.KnownAs(), s.ClientID, s.SubjectID)
+}
+
+// subjectOver reports whether an answer comes too late for the case that it is about.
+func (a *FollowUp) subjectOver(ctx context.Context, i *models.SurveyInvitation, in models.AdvanceFollowUp) (bool, error) {
+	if i == nil || i.Purpose != models.PurposeCase && i.Purpose != models.PurposeRecovery {
+		return false, nil
+	}
+	if in.Event.Action != models.FollowUpRespond && in.Event.Action != models.FollowUpTick { // no answer counts by it
+		return false, nil
+	}
+	s, err := a.Store.CaseState(ctx, i.SubjectID)
+	return s.Over(in.At), err
 }
 
 // lowResponse is the case that a bad answer opens.

@@ -122,14 +122,16 @@ func answerRows(template *survey.Template, all survey.Answers) []AnswerRow {
 	return rows
 }
 
-// settleAnswer lets the answer count: who asked is told, and a bad one opens a case (F-30).
+// settleAnswer lets the answer count: who asked is told, and a bad one opens a case (F-30), unless it reopens the one that it
+// is about.
 func (t *followUpStep) settleAnswer() {
 	s := t.s
 	s.Status, s.SettleAt, s.RemindAt, s.NotBefore = FollowUpAnswered, nil, nil, nil
 	s.Tasks = t.settle(s.Tasks, TaskDone)
 	t.tell(FollowUpAnswered)
 	t.tellClient()
-	if s.Verdict != survey.Dissatisfied || s.Purpose != PurposeCampaign && s.Purpose != PurposeReception || s.CaseID != "" {
+	reopens := (s.Purpose == PurposeCase || s.Purpose == PurposeRecovery) && !t.rules.SubjectOver
+	if s.Verdict != survey.Dissatisfied || reopens || s.CaseID != "" {
 		return
 	}
 	_ = t.by(ruleLowResponse, func() error {

@@ -25,6 +25,8 @@ type FollowUpRules struct {
 	Invitation *SurveyInvitation // as it is stored; nil before the first step of a plan
 	TokenHash  []byte            // of the link of an invitation that is planned
 	Facts      PersonFacts       // of the recipient, at this moment
+
+	SubjectOver bool // the case that is asked about can no longer be reopened
 }
 
 const (

@@ -449,6 +449,17 @@ func TestFollowUp(t *testing.T) {
 		l.must(monday.Add(2*oneDay), respond(t, recipient, models.Response{Answers: scored(1)}))
 		require.Empty(t, l.state.CaseID, "a case that is asked about is reopened instead")
 	})
+	t.Run("a_bad_answer_about_a_case_that_cannot_be_reopened_any_more_opens_another", func(t *testing.T) {
+		t.Parallel()
+		for _, p := range []models.Purpose{models.PurposeCase, models.PurposeRecovery} {
+			l := asked(t, p)
+			l.r.SubjectOver = true
+			l.must(monday.Add(12*oneDay), respond(t, recipient, models.Response{Answers: scored(1)}))
+			l.tick(l.state.ExpiresAt)
+			require.Equal(t, models.FollowUpAnswered, l.state.Status)
+			require.NotEmpty(t, l.state.CaseID, p)
+		}
+	})
 	t.Run("the_first_answer_to_a_campaign_begins_a_process", func(t *testing.T) {
 		t.Parallel()
 		r := askingRules(t, o)
