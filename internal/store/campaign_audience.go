@@ -37,10 +37,11 @@ func (q *query) fromAudience(a campaign.Audience, at time.Time) {
 		}
 	}
 	if before, ok := a.ContactBefore(at); ok {
-		q.add(` AND NOT EXISTS (SELECT FROM cases x WHERE x.client_id = c.id AND x.created_at >= $%d)
+		q.add(` AND NOT EXISTS (SELECT FROM interactions x WHERE x.client_id = c.id AND x.at >= $%d AND x.kind <> $%d)
+			AND NOT EXISTS (SELECT FROM cases x WHERE x.client_id = c.id AND x.created_at >= $%d)
 			AND NOT EXISTS (SELECT FROM receptions x WHERE x.client_id = c.id AND x.starts_at >= $%d AND x.starts_at <= $%d
 				AND x.status NOT IN ('rejected', 'withdrawn', 'cancelled'))
-			AND NOT EXISTS (SELECT FROM invitations x WHERE x.client_id = c.id AND x.asked_at >= $%d)`, before, before, at, before)
+			AND NOT EXISTS (SELECT FROM invitations x WHERE x.client_id = c.id AND x.asked_at >= $%d)`, before, models.InteractionAction, before, before, at, before)
 	}
 }
 

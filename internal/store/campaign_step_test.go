@@ -182,6 +182,24 @@ func TestAudience_is_who_meets_all_that_is_asked_for(t *testing.T) {
 	requireCode(t, errs.Invalid, err)
 }
 
+func TestAudience_of_who_was_not_in_contact_leaves_out_who_was_spoken_with(t *testing.T) {
+	t.Parallel()
+	d := newDrive(t)
+	d.contacts(t, 3)
+	for n, kind := range []string{"visit", models.InteractionAction} {
+		d.exec(t, `INSERT INTO interactions (id, client_id, user_id, contact_id, lead_id, subject_id, kind, at, summary, quality, created_at)
+			SELECT ?, id, '', '', '', '', ?, ?, '', '', now() FROM clients WHERE name = ?`, id.New(id.Interaction), kind, d.now.Add(-24*time.Hour), fmt.Sprint("c", n+1))
+	}
+	for before, want := range map[string][]string{"90d": {"p2", "p3"}, "12h": {"p1", "p2", "p3"}} {
+		s := d.launched(t, campaign.Audience{LastContactBefore: before})
+		var got []string
+		for _, r := range d.recipients(t, s.Run.ID, "") {
+			got = append(got, r.Recipient.Name)
+		}
+		require.Equal(t, want, got, "a general action on a lead is no contact with the client")
+	}
+}
+
 func TestForecast_is_told_what_a_batch_is_told(t *testing.T) {
 	t.Parallel()
 	d := newDrive(t)
