@@ -84,6 +84,33 @@ func TestBatch_sends_in_order_and_every_recipient_once(t *testing.T) {
 	require.Empty(t, d.verify(t))
 }
 
+func TestPause_holds_up_the_run_that_is_under_way_alone(t *testing.T) {
+	t.Parallel()
+	d := newDrive(t)
+	d.contacts(t, 1)
+	s := d.launched(t, campaign.Audience{})
+	first := s.Run.ID
+	for _, item := range d.claim(t, first, "1", 1, d.ask) {
+		o := d.sent(item.Row, "")
+		o.DueAt = ptr(d.now.Add(time.Hour)) // the end of the time to answer
+		d.record(t, first, o)
+	}
+	require.NoError(t, d.EndRun(t.Context(), first, d.now))
+	paused := func(runID string) bool {
+		v, err := d.RunView(t.Context(), s.ID, runID, d.now)
+		require.NoError(t, err)
+		return v.Paused
+	}
+	pause := func(step *models.CampaignStep) { step.State.Status, step.State.PausedBy = models.CampaignPaused, "mia" }
+	over := s
+	over.Run = nil
+	s = d.step(t, &s, over, pause)
+	require.False(t, paused(first), "the schedule is paused")
+	s = d.launch(t, s, campaign.Audience{})
+	s = d.step(t, &s, s, pause)
+	require.Equal(t, []bool{false, true}, []bool{paused(first), paused(s.Run.ID)})
+}
+
 func TestOutcome_is_final(t *testing.T) {
 	t.Parallel()
 	d := newDrive(t)

@@ -27,7 +27,8 @@ func (s *Store) RunView(ctx context.Context, campaignID, runID string, now time.
 	return v, err
 }
 
-const runView = `SELECT c.status = 'paused', (c.state #>> '{definition,rate}')::integer,
+// A pause is of the latest run: those before only wait for the end of the time to answer, and nobody tells them of a resumption.
+const runView = `SELECT c.status = 'paused' AND r.id IS NOT DISTINCT FROM c.state #>> '{run,id}', (c.state #>> '{definition,rate}')::integer,
 		r.pending > 0 OR c.status <> 'stopped' AND EXISTS (SELECT FROM campaign_recipients WHERE run_id = r.id AND reminds),
 		(SELECT count(*) FROM (SELECT FROM campaign_recipients WHERE run_id = r.id AND due_at <= $3 LIMIT 100) due),
 		(SELECT due_at FROM campaign_recipients WHERE run_id = r.id AND due_at IS NOT NULL ORDER BY due_at LIMIT 1)
