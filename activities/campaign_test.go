@@ -180,6 +180,23 @@ func TestBatch_of_a_slow_server_keeps_its_recipients_for_as_long_as_it_sends(t *
 	require.Len(t, p.sent, 100, "nobody is asked twice")
 }
 
+func TestCampaign_gives_the_whole_time_to_answer_however_late_the_question_leaves(t *testing.T) {
+	t.Parallel()
+	p := newMailing(t, 1)
+	s := p.launched(t, nil)
+	p.fate = func(models.ChannelKind, string) error {
+		return &channel.Error{Class: channel.Temporary, Reason: "smtp_451", RetryAfter: 3 * 24 * time.Hour}
+	}
+	p.must(t, s, "1", 1)
+	p.now, p.fate = p.now.Add(3*24*time.Hour), nil
+	p.must(t, s, "2", 1)
+	require.Len(t, p.sent, 1)
+	rows, _, err := p.Recipients(t.Context(), s.Run.ID, "", models.Page{})
+	require.NoError(t, err)
+	end := p.now.Add(7 * 24 * time.Hour)
+	require.Equal(t, []time.Time{end, end}, []time.Time{*rows[0].ExpiresAt, *rows[0].DueAt})
+}
+
 func TestBatch_that_a_crash_has_interrupted_is_decided_about_anew(t *testing.T) {
 	t.Parallel()
 	night := time.Date(2026, 3, 9, 15, 0, 0, 0, time.UTC)

@@ -281,6 +281,7 @@ type RecipientRow struct {
 	Reminders        int
 	Repeated         int
 	InvitationID     string
+	ExpiresAt        *time.Time // until when the link takes answers; nil: there is none yet
 	RespondedAt      *time.Time
 	Expired          bool
 }
@@ -330,6 +331,7 @@ type BatchOutcome struct {
 	Reason      string
 	Channel     campaign.Channel
 	SentAt      *time.Time // of the question
+	ExpiresAt   *time.Time // of the question: until when it can be answered
 	Reminded    bool       // a reminder left
 	DueAt       *time.Time
 	Reminds     bool // DueAt is when to remind

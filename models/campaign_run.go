@@ -114,12 +114,16 @@ func (r RunRules) reminder(item BatchItem, at time.Time, d *BatchDecision) {
 	}
 }
 
-// expiry is when the time to answer ends of who was asked.
+// expiry is when the time to answer ends of who was asked: what their link says, whatever has become of the definition since.
 func (r RunRules) expiry(row RecipientRow) time.Time {
-	if row.SentAt == nil {
+	switch {
+	case row.SentAt == nil:
 		return r.Until
+	case row.ExpiresAt != nil:
+		return *row.ExpiresAt
+	default:
+		return r.Definition.Expires(*row.SentAt)
 	}
-	return r.Definition.Expires(*row.SentAt)
 }
 
 func (r RunRules) facts(item BatchItem, rules campaign.Rules) campaign.Facts {
@@ -173,8 +177,9 @@ func (r RunRules) Outcome(row RecipientRow, a Attempt, at time.Time) BatchOutcom
 	asks := row.State == RecipientPending
 	switch {
 	case a.Reason == "" && asks:
-		o.State, o.SentAt, o.Channel, o.Attempts = RecipientSent, &at, a.Channel, 0
-		o.DueAt, o.Reminds = r.nextWord(0, a.Channel, at, r.Definition.Expires(at))
+		end := r.Definition.Expires(at) // from now on, however long it took until the message was taken
+		o.State, o.SentAt, o.ExpiresAt, o.Channel, o.Attempts = RecipientSent, &at, &end, a.Channel, 0
+		o.DueAt, o.Reminds = r.nextWord(0, a.Channel, at, end)
 		if a.Channel == campaign.ByPhone {
 			o.Task = r.call(row, at)
 		}

@@ -58,7 +58,10 @@ func TestRun_decides_about_who_is_due(t *testing.T) {
 		"nobody_is_reminded_after_opting_out":    {row: asked, facts: models.PersonFacts{OptedOut: true}, want: models.BatchDecision{State: models.RecipientSent, DueAt: instant(sentAt.Add(7 * oneDay))}},
 		"a_stopped_run_reminds_nobody":           {row: asked, rules: func(r *models.RunRules) { r.Stopped = true }, want: models.BatchDecision{State: models.RecipientSent, DueAt: instant(sentAt.Add(7 * oneDay))}},
 		"reminders_keep_quiet_hours_too":         {row: asked, at: night, want: models.BatchDecision{State: models.RecipientSent, Reminds: true, DueAt: instant(time.Date(2026, 3, 10, 0, 0, 0, 0, time.UTC))}},
-		"the_time_to_answer_ends":                {row: func(r *models.RecipientRow) { asked(r); r.Reminds = false }, at: sentAt.Add(7 * oneDay), want: models.BatchDecision{State: models.RecipientSent, Expired: true}},
+		"nobody_is_reminded_of_a_link_that_is_over": {
+			row: func(r *models.RecipientRow) { asked(r); r.ExpiresAt = &monday }, want: models.BatchDecision{State: models.RecipientSent, DueAt: &monday},
+		},
+		"the_time_to_answer_ends": {row: func(r *models.RecipientRow) { asked(r); r.Reminds = false }, at: sentAt.Add(7 * oneDay), want: models.BatchDecision{State: models.RecipientSent, Expired: true}},
 		"nobody_is_reminded_by_phone": {
 			row: asked, rules: func(r *models.RunRules) { r.Definition.Channels = []campaign.Channel{campaign.ByPhone} },
 			want: models.BatchDecision{State: models.RecipientSent, DueAt: instant(sentAt.Add(7 * oneDay))},
@@ -106,6 +109,7 @@ func TestRun_outcome_of_an_attempt(t *testing.T) {
 	row = pendingRow(msLi)
 	row.InvitationID = "invitation_1"
 	o = r.Outcome(row, models.Attempt{Channel: campaign.ByPhone}, monday)
+	require.Equal(t, monday.Add(7*oneDay), *o.ExpiresAt)
 	require.Equal(t, []any{"amy", models.TaskSurveyCall, false}, []any{o.Task.UserID, o.Task.Kind, o.Reminds})
 }
 

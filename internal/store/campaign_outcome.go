@@ -47,7 +47,8 @@ func (s *Store) RecordOutcome(ctx context.Context, runID string, o models.BatchO
 		w.batch.Queue(writeOutcome, o.RecipientID, runID, o.Batch, o.Next, string(o.State), o.Reason, string(o.Channel), o.SentAt, o.Reminded, o.DueAt,
 			o.Attempts, tried, o.Repeated, o.Reminds)
 		if o.SentAt != nil {
-			w.batch.Queue(`UPDATE invitations SET asked_at = $2 WHERE recipient_id = $1 AND asked_at IS NULL`, o.RecipientID, o.SentAt)
+			w.batch.Queue(`UPDATE invitations SET asked_at = $2, expires_at = coalesce($3, expires_at) WHERE recipient_id = $1 AND asked_at IS NULL`,
+				o.RecipientID, o.SentAt, o.ExpiresAt)
 		}
 		if t := o.Task; t != nil {
 			w.batch.Queue(`INSERT INTO tasks (id, process, kind, subject_id, user_id, team_id, state, due_at, why, created_at, started_by)

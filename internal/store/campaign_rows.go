@@ -22,13 +22,14 @@ type storedRecipient struct {
 	CampaignVersion                  int64
 	Reminders, Repeated              int
 	InvitationID                     string
+	ExpiresAt                        *time.Time
 }
 
 // recipientColumns is what a storedRecipient is made of; r is the recipient.
 const recipientColumns = `r.id, r.run_id, r.place, r.client_id, r.contact_id, r.class, r.region, coalesce(r.account_manager_id, '') AS account_manager_id,
 	r.name, r.email, r.phone, r.locale, r.time_zone, r.person, r.state, r.reason, r.due_at, r.batch, r.in_hand, r.trying, r.attempts, r.tried,
 	r.channel, r.reminds, r.touched_at, r.campaign_version, r.sent_at, r.reminders, r.repeated, coalesce(r.invitation_id, '') AS invitation_id,
-	r.responded_at, r.expired`
+	r.responded_at, r.expired, (SELECT i.expires_at FROM invitations i WHERE i.id = r.invitation_id) AS expires_at`
 
 func (r *storedRecipient) row() models.RecipientRow {
 	var tried []campaign.Channel
@@ -42,7 +43,7 @@ func (r *storedRecipient) row() models.RecipientRow {
 		},
 		Person: r.Person, State: models.RecipientState(r.State), Reason: r.Reason, DueAt: r.DueAt, Reminds: r.Reminds, Trying: r.Trying, Attempts: r.Attempts,
 		Tried: tried, Channel: campaign.Channel(r.Channel), CampaignVersion: r.CampaignVersion, SentAt: r.SentAt, Reminders: r.Reminders,
-		Repeated: r.Repeated, InvitationID: r.InvitationID, RespondedAt: r.RespondedAt, Expired: r.Expired,
+		Repeated: r.Repeated, InvitationID: r.InvitationID, ExpiresAt: r.ExpiresAt, RespondedAt: r.RespondedAt, Expired: r.Expired,
 	}
 }
 
