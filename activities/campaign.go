@@ -86,6 +86,9 @@ func (a *Campaign) AdvanceCampaign(ctx context.Context, in models.AdvanceCampaig
 	if err != nil {
 		return models.Advanced[models.CampaignState]{}, err
 	}
+	if rules.Org, err = a.Store.Org(ctx); err != nil {
+		return models.Advanced[models.CampaignState]{}, err
+	}
 	if in.Event.Action == models.CampaignCreate && in.State == nil {
 		var c models.DefineCampaign
 		if err := json.Unmarshal(in.Event.Data, &c); err != nil {

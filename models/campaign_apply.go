@@ -228,9 +228,12 @@ func (t *campaignStep) fire(e CampaignEvent) error {
 // skip leaves out a run, and says why.
 func (t *campaignStep) skip(f CampaignFiring, reason string) {
 	t.event("launch_skipped", "scheduled_at", f.At, "reason", reason)
-	t.notify(t.s.Seq+1, "campaign_skipped", []string{t.s.CreatedBy}, "number", t.s.Number, "name", t.s.Definition.Name, "reason", reason)
+	t.notify(t.s.Seq+1, "campaign_skipped", []string{t.owner()}, "number", t.s.Number, "name", t.s.Definition.Name, "reason", reason)
 	t.release(&f)
 }
+
+// owner is who is told what becomes of the campaign: who made it, or whoever answers for them when they have left.
+func (t *campaignStep) owner() string { return t.rules.Org.answers(t.s.CreatedBy) }
 
 // release lets a firing know that it need not wait any more.
 func (t *campaignStep) release(f *CampaignFiring) {
@@ -300,7 +303,7 @@ func (t *campaignStep) trip(f CampaignRunFact) error {
 	}
 	s.Status, s.PausedBy = CampaignPaused, System
 	t.event("paused", "failed", f.Failed, "of", f.Of)
-	t.notify(s.Seq+1, "campaign_paused", []string{s.CreatedBy}, "number", s.Number, "name", s.Definition.Name,
+	t.notify(s.Seq+1, "campaign_paused", []string{t.owner()}, "number", s.Number, "name", s.Definition.Name,
 		"failed", strconv.Itoa(f.Failed), "of", strconv.Itoa(f.Of))
 	return nil
 }

@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -294,6 +295,21 @@ func TestCampaign(t *testing.T) {
 		step := l.must(hour(1), models.CampaignFires(models.CampaignFiring{WorkflowID: "f1", At: hour(1)}).InVain("campaign.unknown_template"))
 		require.Equal(t, []any{models.CampaignScheduled, "mia"}, []any{step.State.Status, step.Notices[0].UserID})
 		require.True(t, l.released["f1"])
+	})
+	t.Run("when_the_owner_has_left_their_superior_is_told", func(t *testing.T) {
+		t.Parallel()
+		l := newDrive(t, r, &monthly)
+		o := *r.Org
+		o.Users = maps.Clone(o.Users)
+		gone := o.Users["mia"]
+		gone.Active = false
+		o.Users["mia"] = gone
+		l.r.Org = &o
+		step := l.must(hour(1), models.CampaignFires(models.CampaignFiring{WorkflowID: "f1", At: hour(1)}).InVain("campaign.empty_audience"))
+		require.Equal(t, "zoe", step.Notices[0].UserID)
+		l.fires(hour(2), "f2")
+		step = l.must(hour(3), models.CampaignRunTells(models.CampaignRunFact{RunID: l.state.Run.ID, Tripped: true, Failed: 9, Of: 20}))
+		require.Equal(t, "zoe", step.Notices[0].UserID)
 	})
 	t.Run("a_cron_campaign_waits_for_the_next_time", func(t *testing.T) {
 		t.Parallel()

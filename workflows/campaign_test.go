@@ -66,6 +66,8 @@ func (b *board) AdvanceCampaign(_ context.Context, _ string, believed *models.Ca
 	return nil, false, nil
 }
 
+func (b *board) Org(context.Context) (*models.Org, error) { return sample.Company(), nil }
+
 func (b *board) NextCampaignNumber(context.Context, string) (string, error) { return "CPN-1", nil }
 
 // timetable notes what was wanted of the engine's schedule.
