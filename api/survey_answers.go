@@ -42,6 +42,7 @@ func personalLink(path string) bool {
 type asked struct {
 	models.SurveyInvitation
 	template *survey.Template
+	settled  bool // it was answered in part, and the rest can come no more
 }
 
 // find returns the invitation of a personal link; not_found for a link that was never given out.
@@ -70,13 +71,22 @@ func (h *answering) open(ctx context.Context, row models.SurveyInvitation) (aske
 	if errs.CodeOf(err) == errs.NotFound && row.Template == "" {
 		return asked{SurveyInvitation: row}, nil
 	}
-	return asked{row, template}, err
+	i := asked{SurveyInvitation: row, template: template}
+	if err != nil || row.AnsweredAt == nil || row.Complete {
+		return i, err
+	}
+	s, err := h.store.FollowUpState(ctx, row.ID)
+	i.settled = err == nil && s.Over()
+	if errs.CodeOf(err) == errs.NotFound {
+		err = nil
+	}
+	return i, err
 }
 
 // over says why the invitation takes no answers any more; nil while it does.
 func (i asked) over(now time.Time) error {
 	switch {
-	case i.Complete:
+	case i.Complete, i.settled:
 		return errs.New(errs.ProcessClosed, "survey.answered")
 	case i.Withdrawn, i.OptedOut, i.template == nil:
 		return errs.New(errs.ProcessClosed, "survey.withdrawn")

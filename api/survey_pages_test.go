@@ -58,6 +58,26 @@ func TestSurveyPageAsksInTwoSteps(t *testing.T) {
 	require.Len(t, b.responses(), 2)
 }
 
+// TestSurveyPageTakesNoMoreOnceAnAnswerInPartCounts: nobody fills in what can be kept no more.
+func TestSurveyPageTakesNoMoreOnceAnAnswerInPartCounts(t *testing.T) {
+	t.Parallel()
+	b := newCampaignBench(t)
+	b.invite("case_resolved")
+	form := b.open(linkPage).hidden()
+	form.Set("a.satisfaction", "1")
+	second := b.fill(linkPage, form)
+	require.Equal(t, http.StatusOK, second.StatusCode)
+	require.Equal(t, http.StatusOK, b.open(linkPage).StatusCode, "the rest may come")
+	path := "/invitations/" + invitationA
+	require.Equal(t, []any{"answers"}, b.get(amy, path)["allowed_actions"])
+
+	b.store.follows[invitationA].Status = models.FollowUpAnswered // half an hour later
+	page := b.open(linkPage)
+	require.Equal(t, http.StatusGone, page.StatusCode)
+	require.Contains(t, page.text, "This link has been used")
+	require.Empty(t, b.get(amy, path)["allowed_actions"])
+}
+
 func TestSurveyPageEndsWhenNothingMoreApplies(t *testing.T) {
 	t.Parallel()
 	b := newCampaignBench(t)
