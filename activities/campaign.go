@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -168,7 +169,9 @@ type sending struct {
 	policy       campaign.Limit
 	invited      map[string]*models.SurveyInvitation // by recipient
 	open         map[campaign.Channel]channel.Batch
-	lease        time.Time // until when the batch has its recipients
+	down         map[campaign.Channel]bool // cannot be reached
+	waits        bool                      // nobody else can be reached now
+	lease        time.Time                 // until when the batch has its recipients
 	sent, failed int
 	out          models.BatchSent
 }
@@ -194,7 +197,7 @@ func (a *Campaign) batch(ctx context.Context, in models.SendBatch) (*sending, er
 	}
 	over := s.Run == nil || s.Run.ID != in.RunID || s.Status == models.CampaignStopped
 	return &sending{
-		Campaign: a, in: in, paused: s.Status == models.CampaignPaused && !over, policy: rules.Policy.FailureLimit, invited: map[string]*models.SurveyInvitation{}, open: map[campaign.Channel]channel.Batch{},
+		Campaign: a, in: in, paused: s.Status == models.CampaignPaused && !over, policy: rules.Policy.FailureLimit, invited: map[string]*models.SurveyInvitation{}, open: map[campaign.Channel]channel.Batch{}, down: map[campaign.Channel]bool{},
 		rules: models.RunRules{
 			FollowUpRules: rules, CampaignID: s.ID, Number: s.Number, Definition: s.Definition, Version: s.Version, Until: run.Until,
 			Stopped: over,
@@ -246,7 +249,7 @@ func (b *sending) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := b.sendAll(ctx, name, items); err != nil || b.out.Down {
+		if err := b.sendAll(ctx, name, items); err != nil || b.waits {
 			return err
 		}
 		if len(items) > 0 && len(items) < b.in.Limit {
@@ -302,13 +305,13 @@ func (b *sending) sendAll(ctx context.Context, batch string, items []models.Batc
 		if err != nil {
 			return err
 		}
+		o, later := b.rules.Outcome(item.Row, attempt, b.Now()), b.Now().Add(patienceWhenDown)
 		if down {
-			b.out.Down = true
-			return b.Store.ReleaseBatch(ctx, b.in.RunID, batch, b.Now().Add(patienceWhenDown))
+			o = models.BatchLater(item.Row, later)
+			b.waits = !b.others(items[i+1:])
 		}
-		o := b.rules.Outcome(item.Row, attempt, b.Now())
 		o.Batch, o.Repeated = batch, repeated
-		if i+1 < len(items) {
+		if i+1 < len(items) && !b.waits {
 			o.Next = items[i+1].Row.ID
 		}
 		mine, err := b.Store.RecordOutcome(ctx, b.in.RunID, o)
@@ -318,9 +321,20 @@ func (b *sending) sendAll(ctx context.Context, batch string, items []models.Batc
 		if !mine {
 			return nil // the lease has ended: another batch has the rest
 		}
-		b.count(&item.Row, o)
+		if !down {
+			b.count(&item.Row, o)
+		}
+		if b.waits {
+			b.out.Down = b.out.Messages == 0
+			return b.Store.ReleaseBatch(ctx, b.in.RunID, batch, later)
+		}
 	}
 	return nil
+}
+
+// others reports whether any of the recipients is reached by a channel that is not down.
+func (b *sending) others(items []models.BatchItem) bool {
+	return slices.ContainsFunc(items, func(i models.BatchItem) bool { return !b.down[b.rules.Channel(i.Row)] })
 }
 
 // count counts what became of a message.
@@ -356,6 +370,9 @@ func (b *sending) attempt(ctx context.Context, row *models.RecipientRow, i *mode
 		}
 		return a, 0, false, nil
 	}
+	if b.down[a.Channel] {
+		return a, 0, true, nil
+	}
 	book := b.rules.Book
 	if i.SurveyVersion != b.rules.SurveyVersion {
 		rules, err := b.Rules.ForCampaign(ctx, i.SurveyVersion, b.rules.PolicyVersion, b.rules.CalendarID, b.rules.CalendarVersion)
@@ -384,7 +401,11 @@ func (b *sending) attempt(ctx context.Context, row *models.RecipientRow, i *mode
 		}
 		switch fault.Class {
 		case channel.Down:
-			return a, repeated, true, nil
+			if b.down[a.Channel] = fault.Reason != channel.NotConfigured; b.down[a.Channel] || b.rules.Next(*row, a.Channel) == "" {
+				return a, repeated, true, nil
+			}
+			a.Reason, a.Final = fault.Reason, true
+			return a, repeated, false, nil
 		case channel.InDoubt:
 			if try < repetitions {
 				repeated++

@@ -197,6 +197,42 @@ func TestCampaign_gives_the_whole_time_to_answer_however_late_the_question_leave
 	require.Equal(t, []time.Time{end, end}, []time.Time{*rows[0].ExpiresAt, *rows[0].DueAt})
 }
 
+func TestBatch_goes_on_with_the_channels_that_can_be_reached(t *testing.T) {
+	t.Parallel()
+	begun := func(t *testing.T, fault channel.Error) *mailing {
+		p := newMailing(t, 4)
+		p.exec(t, `UPDATE contacts SET phone = '+86215550' || right(id, 3) WHERE name IN ('p1', 'p2')`)
+		p.exec(t, `UPDATE contacts SET email = '' WHERE name = 'p1'`)
+		p.fate = func(kind models.ChannelKind, _ string) error {
+			if kind == models.ChannelSMS {
+				return &fault
+			}
+			return nil
+		}
+		s := p.launched(t, func(d *campaign.Definition) { d.Channels = []campaign.Channel{campaign.BySMS, campaign.ByEmail} })
+		out := p.must(t, s, "1", 4)
+		require.False(t, out.Down, "something has left")
+		p.now = p.now.Add(time.Minute)
+		require.True(t, p.must(t, s, "2", 4).Down)
+		r, err := p.Run(t.Context(), s.Run.ID)
+		require.NoError(t, err)
+		require.EqualValues(t, len(p.sent), r.Sent)
+		require.EqualValues(t, 4-len(p.sent), r.Pending)
+		sent := len(p.sent)
+		p.now, p.fate = p.now.Add(time.Minute), nil
+		p.must(t, s, "3", 4)
+		r, err = p.Run(t.Context(), s.Run.ID)
+		require.NoError(t, err)
+		require.Equal(t, []int64{4, 0}, []int64{r.Sent, r.Repeated}, "nothing was in doubt")
+		p.sent = p.sent[:sent]
+		return p
+	}
+	p := begun(t, channel.Error{Class: channel.Down, Reason: "unreachable"})
+	require.Equal(t, []string{"p3@example.com", "p4@example.com"}, p.sent, "who is reached otherwise does not wait")
+	p = begun(t, channel.Error{Class: channel.Down, Reason: channel.NotConfigured})
+	require.ElementsMatch(t, []string{"p2@example.com", "p3@example.com", "p4@example.com"}, p.sent, "what is not set up gives way to the next channel")
+}
+
 func TestBatch_that_a_crash_has_interrupted_is_decided_about_anew(t *testing.T) {
 	t.Parallel()
 	night := time.Date(2026, 3, 9, 15, 0, 0, 0, time.UTC)

@@ -337,6 +337,7 @@ type BatchOutcome struct {
 	Reminds     bool // DueAt is when to remind
 	Attempts    int
 	Tried       []campaign.Channel
+	InDoubt     bool   // a message may be on its way still
 	Repeated    int    // how often it was sent again because an acknowledgement was lost
 	Next        string // id of the recipient whose message leaves after this; empty: none
 	Task        *Task  // the call that asks by phone

@@ -162,6 +162,20 @@ func (r RunRules) Channel(row RecipientRow) campaign.Channel {
 	return ""
 }
 
+// Next is by which the message leaves when the channel does not take it; empty when there is none.
+func (r RunRules) Next(row RecipientRow, after campaign.Channel) campaign.Channel {
+	row.Tried = append(slices.Clone(row.Tried), after)
+	return r.Channel(row)
+}
+
+// BatchLater puts off a recipient as they are: their channel cannot be reached now.
+func BatchLater(row RecipientRow, due time.Time) BatchOutcome {
+	return BatchOutcome{
+		RecipientID: row.ID, State: row.State, Reason: row.Reason, Channel: row.Channel, DueAt: &due, Reminds: row.Reminds, Attempts: row.Attempts,
+		Tried: slices.Clone(row.Tried), InDoubt: row.Trying,
+	}
+}
+
 // Attempt is what became of one attempt to send a message. No reason: it was taken.
 type Attempt struct {
 	Channel    campaign.Channel

@@ -45,7 +45,7 @@ func (s *Store) RecordOutcome(ctx context.Context, runID string, o models.BatchO
 	err = s.onConn(ctx, func(conn *pgx.Conn) error {
 		w := &writer{conn: conn} // what is sent in one batch is one transaction
 		w.batch.Queue(writeOutcome, o.RecipientID, runID, o.Batch, o.Next, string(o.State), o.Reason, string(o.Channel), o.SentAt, o.Reminded, o.DueAt,
-			o.Attempts, tried, o.Repeated, o.Reminds)
+			o.Attempts, tried, o.Repeated, o.Reminds, o.InDoubt)
 		if o.SentAt != nil {
 			w.batch.Queue(`UPDATE invitations SET asked_at = $2, expires_at = coalesce($3, expires_at) WHERE recipient_id = $1 AND asked_at IS NULL`,
 				o.RecipientID, o.SentAt, o.ExpiresAt)
@@ -69,7 +69,7 @@ func (s *Store) RecordOutcome(ctx context.Context, runID string, o models.BatchO
 const writeOutcome = `WITH held AS MATERIALIZED (
 		SELECT id, in_hand AND run_id = $2 AND (batch = $3 OR $3 = '') AS mine FROM campaign_recipients WHERE id IN ($1, $4) ORDER BY place FOR NO KEY UPDATE
 	), done AS (
-		UPDATE campaign_recipients r SET in_hand = false, trying = false, state = $5, reason = $6, channel = coalesce(nullif($7, ''), r.channel),
+		UPDATE campaign_recipients r SET in_hand = false, trying = $15, state = $5, reason = $6, channel = coalesce(nullif($7, ''), r.channel),
 			sent_at = coalesce(r.sent_at, $8), reminders = r.reminders + $9::boolean::integer,
 			due_at = CASE WHEN r.responded_at IS NULL OR $5 = 'pending' THEN $10::timestamptz END, reminds = $14 AND (r.responded_at IS NULL OR $5 = 'pending'), attempts = $11, tried = $12,
 			repeated = r.repeated + $13
