@@ -93,11 +93,15 @@ func (r campaignRequest) into(d *campaign.Definition, f *faults) {
 // the next one.
 func (h *campaigns) define(ctx context.Context, d *campaign.Definition, r campaignRequest, bad faults) error {
 	var f faults
+	before := d.Schedule
 	r.into(d, &f)
 	f.join(d.Check())
 	f.join(bad)
 	if d.Schedule != nil && !d.Schedule.At.IsZero() && (d.Schedule.At.Before(firstDay) || d.Schedule.At.After(lastDay)) {
 		f.join([]errs.Field{{Field: "schedule.at", Code: "between", Args: errs.Args("low", firstDay.Format(time.DateOnly), "high", lastDay.Format(time.DateOnly))}})
+	}
+	if s := d.Schedule; s != nil && !s.At.IsZero() && (before == nil || !s.At.Equal(before.At)) && !s.At.After(h.now()) && !f.has("schedule.at") {
+		f.add("schedule.at", "future")
 	}
 	if !f.has("template") {
 		names, err := h.templates(ctx)

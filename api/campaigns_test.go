@@ -101,6 +101,7 @@ func TestCampaignFaults(t *testing.T) {
 			map[string]any{"expires_after": "a while", "reminders": map[string]any{"count": 1, "spacing": "P3D"}, "schedule": map[string]any{"kind": "once", "at": "9999-01-01T00:00:00Z", "catch_up_window": "x"}},
 			[]string{"reminders.spacing:bad_span", "expires_after:bad_span", "schedule.catch_up_window:bad_span", "schedule.at:between"},
 		},
+		"schedule_of_the_past":   {map[string]any{"schedule": map[string]any{"kind": "once", "at": "2026-03-05T00:00:00Z"}}, []string{"schedule.at:future"}},
 		"reminder_after_the_end": {map[string]any{"expires_after": "2d"}, []string{"reminders.spacing:reminder_after_expiry"}},
 		"hostile_and_oversized": {
 			map[string]any{"name": strings.Repeat("长", 121), "channels": []any{"telepathy", "email", "email"}, "audience": map[string]any{"class": []any{"X"}, "last_contact_before": "'; DROP TABLE"}, "priority": 9},

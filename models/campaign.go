@@ -99,6 +99,7 @@ type CampaignState struct {
 	Run        *CampaignRunState   `json:"run,omitempty"`
 	Waiting    *CampaignFiring     `json:"waiting,omitempty"`  // fired while a run was under way (buffer_one)
 	Released   []CampaignFiring    `json:"released,omitempty"` // the latest firings whose wait is over
+	Awaited    bool                `json:"awaited,omitempty"`  // an instant for once was set after earlier runs, and is still to come
 	PausedBy   string              `json:"paused_by,omitempty"`
 	CreatedBy  string              `json:"created_by"`
 	CreatedAt  time.Time           `json:"created_at"`

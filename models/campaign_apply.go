@@ -140,6 +140,9 @@ func (t *campaignStep) change(e CampaignEvent) error {
 	if c.Version != 0 && c.Version != t.s.Version {
 		return errs.New(errs.PreconditionFailed, "precondition_failed")
 	}
+	if plan, before := c.Definition.Schedule, t.s.Definition.Schedule; plan == nil || before == nil || !plan.At.Equal(before.At) {
+		t.s.Awaited = t.s.Runs > 0 && plan != nil && plan.At.After(t.at)
+	}
 	t.s.Definition = c.Definition
 	t.s.Version++
 	if t.s.Run == nil && (t.s.Status == CampaignDraft || t.s.Status == CampaignScheduled || t.s.Status == CampaignEnded) {
@@ -156,7 +159,7 @@ func (t *campaignStep) resting() CampaignStatus {
 		return CampaignEnded
 	case plan == nil:
 		return CampaignDraft
-	case plan.Kind == campaign.ScheduleOnce && (t.s.Runs > 0 || !plan.At.After(t.at)):
+	case plan.Kind == campaign.ScheduleOnce && (t.s.Runs > 0 && !t.s.Awaited || !plan.At.After(t.at)):
 		return CampaignEnded
 	default:
 		return CampaignScheduled
@@ -169,7 +172,7 @@ func (t *campaignStep) launch(firing *CampaignFiring) error {
 	if _, err := t.rules.Book.Template(s.Definition.Template); err != nil {
 		return errs.New(errs.Conflict, "campaign.unknown_template", "template", s.Definition.Template)
 	}
-	s.Runs++
+	s.Runs, s.Awaited = s.Runs+1, false
 	s.Run = &CampaignRunState{
 		ID: id.DeriveAt(id.Run, s.ID, strconv.Itoa(s.Runs), t.at), N: s.Runs, StartedAt: t.at, Until: s.Definition.Expires(t.at), By: t.actor, Firing: firing,
 	}

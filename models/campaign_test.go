@@ -270,6 +270,29 @@ func TestCampaign(t *testing.T) {
 		_, wanted := l.state.ScheduleSpec()
 		require.False(t, wanted)
 	})
+	t.Run("an_instant_that_is_set_after_a_run_comes", func(t *testing.T) {
+		t.Parallel()
+		set := func(l *drive, at time.Time) {
+			l.must(at, campaignEvent(t, member(r.Org, "mia"), models.CampaignChange, models.DefineCampaign{Definition: serviceDay(&once)}))
+		}
+		l := newDrive(t, r, nil)
+		l.do(hour(1), models.CampaignLaunch)
+		l.ends(hour(2))
+		set(l, hour(3))
+		require.Equal(t, []any{models.CampaignScheduled, onceAt}, []any{l.state.Status, *l.state.NextAt})
+		l.do(hour(4), models.CampaignPause)
+		l.do(hour(5), models.CampaignResume)
+		require.NotNil(t, l.must(onceAt, models.CampaignEvent{Action: models.CampaignTick}).Launch)
+		l.ends(onceAt.Add(time.Hour))
+		set(l, onceAt.Add(2*time.Hour))
+		require.Equal(t, models.CampaignEnded, l.state.Status, "it has been")
+
+		l = newDrive(t, r, nil)
+		l.do(hour(1), models.CampaignLaunch)
+		set(l, hour(2))
+		l.ends(hour(3))
+		require.Equal(t, models.CampaignScheduled, l.state.Status)
+	})
 	t.Run("a_launch_at_its_instant_for_nobody_is_left_out_and_told", func(t *testing.T) {
 		t.Parallel()
 		l := newDrive(t, r, &once)
