@@ -338,6 +338,11 @@ func TestNotice(t *testing.T) {
 	title, _ = texts.Notice("en", time.UTC, "milestone_breached", data)
 	require.Equal(t, "CMP-1: first response is overdue", title)
 	require.Equal(t, "first_response", data["milestone"], "the caller's data stays")
+	skipped := map[string]string{"number": "CPN-1", "name": "服务日", "reason": "campaign.empty_audience"}
+	_, body = texts.Notice("zh-CN", shanghai, "campaign_skipped", skipped)
+	require.Equal(t, "回访活动“服务日”到期但未能启动：目前没有任何受众。", body)
+	_, body = texts.Notice("en", time.UTC, "case_reopened", map[string]string{"reason": "paused"})
+	require.NotContains(t, body, "it is paused", "what somebody wrote stays")
 	title, body = texts.Notice("en", time.UTC, "no_such_kind", nil)
 	require.Equal(t, "notification.no_such_kind.title", title)
 	require.NotEmpty(t, body)

@@ -14,6 +14,9 @@ var words = map[string]string{
 	"chain": "word.chain.", "step": "word.step.", "outcome": "word.outcome.",
 }
 
+// reasons are the kinds of notifications whose reason is a code, not somebody's words, and the family of keys for it.
+var reasons = map[string]string{"campaign_skipped": "word.skipped."}
+
 // Notice renders a notification of the kind for a reader: names of the process in the reader's language, instants on the
 // clock of the zone. A milestone or step that a policy made up keeps its name.
 func (c *Catalogue) Notice(locale string, zone *time.Location, kind string, data map[string]string) (title, body string) {
@@ -23,6 +26,11 @@ func (c *Catalogue) Notice(locale string, zone *time.Location, kind string, data
 			if word, ok := c.Lookup(locale, family+v, nil); ok {
 				args[name] = word
 			}
+		}
+	}
+	if family, coded := reasons[kind]; coded {
+		if word, ok := c.Lookup(locale, family+args["reason"], nil); ok {
+			args["reason"] = word
 		}
 	}
 	for _, name := range instants {
