@@ -56,7 +56,7 @@ type step struct {
 // state is not changed. A refused command has no effect at all. A step of the clock is of the next checkpoint alone and has its
 // instant, however late it is taken.
 func ApplyCase(old *CaseState, e CaseEvent, at time.Time, r CaseRules) (CaseStep, error) {
-	t := &step{at: at.UTC().Truncate(tick), taken: at, actor: System, rules: r, data: e.Data}
+	t := &step{at: at.UTC().Truncate(tick), taken: at.UTC().Truncate(tick), actor: System, rules: r, data: e.Data}
 	t.RequestID, t.TraceID = e.Meta.RequestID, e.Meta.TraceID
 	if old != nil {
 		s := old.clone()

@@ -300,6 +300,9 @@ func (t *step) chase() error {
 		return t.bySystem(ruleGiveUp, func() error { return t.settleCase(CaseResolution{Resolution: "no_answer", By: System}) })
 	}
 	next, err := t.due(doc.Chaser, doc.Clock)
+	if err == nil && !next.After(t.taken) { // no silence is held against a client whom a dead server did not remind
+		next, err = doc.Chaser.Due(t.taken, doc.Clock, t.rules.Calendar)
+	}
 	if err != nil {
 		return err
 	}
@@ -307,9 +310,7 @@ func (t *step) chase() error {
 	w.NextChaserAt = next
 	return t.bySystem(ruleChaser, func() error {
 		t.event("chased", map[string]any{"reminder": w.Chasers})
-		if next.After(t.taken) { // of several that were missed, the client is sent the last word only
-			t.notifyClient("client_chaser")
-		}
+		t.notifyClient("client_chaser")
 		t.notify("client_silent", []string{t.s.AssigneeID})
 		return nil
 	})

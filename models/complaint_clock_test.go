@@ -404,18 +404,22 @@ func TestCheckpoints_that_were_missed_together_come_in_their_order_each_as_of_it
 	}, got)
 }
 
-func TestClient_is_reminded_once_of_all_that_was_missed(t *testing.T) {
+func TestClient_whom_a_dead_server_did_not_remind_is_reminded_once_and_has_the_whole_time_to_answer(t *testing.T) {
 	t.Parallel()
-	c := newCourse(t, company(), func(d *models.RecordCase) { d.Contact.Email = "owen@client.example" })
-	c.do(time.Minute, "ann", models.ActionRespond, models.Respond{Message: "m"})
-	c.do(time.Hour, "ann", models.ActionWait, models.Wait{Reason: "a photo"})
-	day := 24 * time.Hour
-	steps := c.dies(time.Hour + 3*day + day/2)
-	require.Equal(t, 3, c.state.Waiting.Chasers)
-	require.Equal(t, monday.Add(time.Hour+4*day), c.state.Waiting.NextChaserAt, "a day after the third, which was due after three")
-	require.Len(t, steps, 3)
-	require.Equal(t, map[time.Duration][]string{time.Hour + 3*day: {""}}, c.told("client_chaser", ""))
-	require.Len(t, c.told("client_silent", ""), 3)
+	const day = 24 * time.Hour
+	for late, next := range map[time.Duration]time.Duration{
+		time.Minute: 2 * day, // the reminders keep their rhythm
+		2 * day:     4 * day,
+	} {
+		c := newCourse(t, company(), func(d *models.RecordCase) { d.Contact.Email = "owen@client.example" })
+		c.do(time.Minute, "ann", models.ActionRespond, models.Respond{Message: "m"})
+		c.do(time.Hour, "ann", models.ActionWait, models.Wait{Reason: "a photo"})
+		require.Len(t, c.dies(time.Hour+day+late), 1, late)
+		require.Equal(t, 1, c.state.Waiting.Chasers)
+		require.Equal(t, monday.Add(time.Hour+next), c.state.Waiting.NextChaserAt, late)
+		require.Len(t, c.told("client_chaser", ""), 1)
+		require.Len(t, c.told("client_silent", ""), 1)
+	}
 }
 
 func TestSilence_that_is_noticed_late_closes_as_of_the_end_of_the_window(t *testing.T) {
