@@ -394,6 +394,9 @@ func (b *sending) attempt(ctx context.Context, row *models.RecipientRow, i *mode
 		return a, 0, false, err
 	}
 	for try := 0; ; try++ {
+		if try > 0 {
+			activity.RecordHeartbeat(ctx) // each takes its time, and who is thought dead is repeated beside the living
+		}
 		err := b.send(ctx, a.Channel, m)
 		var fault *channel.Error
 		if !errors.As(err, &fault) {
