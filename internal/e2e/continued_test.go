@@ -16,7 +16,7 @@ import (
 )
 
 // continuedWithin bounds how long a process is kept busy until it continues as new.
-const continuedWithin = 3 * time.Minute
+const continuedWithin = 10 * time.Minute
 
 // keepBusy gives a process work until it has continued as new, and answers how often it gave it.
 func (s *stack) keepBusy(t *testing.T, workflowID string, give func(i int)) (given int) {
