@@ -177,7 +177,7 @@ func (h *relationships) bond(c *gin.Context, v *overviewView, o models.ClientOve
 	}
 	if !models.MayReadOpinions(&s, caller(c).Actor) { // they go outside the sales line
 		v.Narrowed = append(v.Narrowed, "opinions")
-		o.Opinions = slices.DeleteFunc(o.Opinions, func(r models.OpinionRow) bool { return !among(c, partOf(r)...) })
+		o.Opinions = slices.DeleteFunc(slices.Clone(o.Opinions), func(r models.OpinionRow) bool { return !among(c, partOf(r)...) })
 	}
 	v.Opinions = each(o.Opinions, toOpinionView)
 	v.Plans = each(o.Plans, func(r models.PlanRow) clientPlanView { return h.planView(c, r, s) })
