@@ -28,6 +28,9 @@ const (
 
 // start begins the promises that the policy gives to the case and that start with the event.
 func (t *step) start(event string) error {
+	if !t.rules.Policy.Starts(event) { // most events start nothing, and conditions cost more to ask
+		return nil
+	}
 	_, defs := t.rules.Policy.Match(t.facts())
 	for _, def := range defs {
 		if def.StartsOn != event || t.s.current(def.Name) >= 0 {

@@ -43,12 +43,12 @@ func (i *loggedActivity) Init(next interceptor.ActivityOutboundInterceptor) erro
 }
 
 func (i *loggedActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	start := time.Now()
-	if id := requestOf(in.Args); id != "" {
-		ctx = reqctx.With(ctx, reqctx.Request{ID: id})
+	start, id, inner := time.Now(), requestOf(in.Args), ctx
+	if id != "" {
+		inner = reqctx.With(ctx, reqctx.Request{ID: id})
 	}
-	out, err := i.Next.ExecuteActivity(ctx, in)
-	activity.GetLogger(ctx).Debug("activity done", append(outcome(err), "took_ms", time.Since(start).Milliseconds())...)
+	out, err := i.Next.ExecuteActivity(inner, in)
+	activity.GetLogger(ctx).Debug("activity done", outcome(id, err, "took_ms", time.Since(start).Milliseconds())...)
 	return out, err
 }
 
@@ -71,9 +71,9 @@ func (i *loggedWorkflow) Init(next interceptor.WorkflowOutboundInterceptor) erro
 }
 
 func (i *loggedWorkflow) ExecuteUpdate(ctx workflow.Context, in *interceptor.UpdateInput) (any, error) {
-	ctx = workflow.WithValue(ctx, requestKey{}, requestOf(in.Args))
-	out, err := i.Next.ExecuteUpdate(ctx, in)
-	workflow.GetLogger(ctx).Debug("command done", append(outcome(err), "command", in.Name)...)
+	id := requestOf(in.Args)
+	out, err := i.Next.ExecuteUpdate(workflow.WithValue(ctx, requestKey{}, id), in)
+	workflow.GetLogger(ctx).Debug("command done", outcome(id, err, "command", in.Name)...)
 	return out, err
 }
 
@@ -102,9 +102,13 @@ func named(l log.Logger, requestID string) log.Logger {
 	return log.With(l, "request_id", requestID)
 }
 
-func outcome(err error) []any {
-	if err == nil {
-		return nil
+// outcome is what a line tells of what was done for a call. The call is named in it, since a logger made for one line costs more.
+func outcome(requestID string, err error, pairs ...any) []any {
+	if requestID != "" {
+		pairs = append(pairs, "request_id", requestID)
 	}
-	return []any{"err", err}
+	if err != nil {
+		pairs = append(pairs, "err", err)
+	}
+	return pairs
 }

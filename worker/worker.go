@@ -68,6 +68,7 @@ func New(c client.Client, a Activities, o Options) *Worker {
 	p := base
 	p.MaxConcurrentWorkflowTaskPollers = o.WorkflowPollers
 	p.MaxConcurrentActivityTaskPollers = 2
+	p.Tuner = newRoomyTuner()
 	m := base
 	m.DisableWorkflowWorker = true
 	m.WorkerActivitiesPerSecond = o.MessagesPerSecond

@@ -51,6 +51,13 @@ func (c *CompiledSLA) Match(f CaseFacts) (rule int, defs []sla.Definition) {
 	return rule, cloneDefinitions(c.doc.Rules[rule].Milestones)
 }
 
+// Starts reports whether the event starts a milestone of any rule.
+func (c *CompiledSLA) Starts(event string) bool {
+	return slices.ContainsFunc(c.doc.Rules, func(r Rule) bool {
+		return slices.ContainsFunc(r.Milestones, func(d sla.Definition) bool { return d.StartsOn == event })
+	})
+}
+
 // Document returns the policy with all defaults filled in. It is shared: nobody may change it.
 func (c *CompiledSLA) Document() *SLA { return &c.doc }
 
