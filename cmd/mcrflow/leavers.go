@@ -15,7 +15,7 @@ import (
 )
 
 // leavers takes users out of service, and to other teams, and gives teams other supervisors: the cases move in the transaction
-// that changes the user or the team, and their processes are told.
+// that changes the user or the team, and their processes are told what it has written for them.
 type leavers struct {
 	store  *store.Store
 	rules  *rulebook.Book
@@ -29,12 +29,13 @@ func (l *leavers) Deactivate(ctx context.Context, userID string, meta models.Met
 	if err != nil {
 		return models.User{}, err
 	}
-	data, err := json.Marshal(models.Deactivate{UserID: userID, HeirID: org.Supervisor(userID)})
+	d := models.Deactivate{UserID: userID, HeirID: org.Supervisor(userID)}
+	data, err := json.Marshal(d)
 	if err != nil {
 		return models.User{}, err
 	}
-	u, touched, err := l.store.DeactivateUser(ctx, userID, at, func(s models.CaseState) (models.CaseStep, error) {
-		if org.Supervisor(userID) == "" {
+	u, _, err := l.store.DeactivateUser(ctx, d, meta, at, func(s models.CaseState) (models.CaseStep, error) {
+		if d.HeirID == "" {
 			return models.CaseStep{}, errs.New(errs.Conflict, "user.no_heir")
 		}
 		rules, err := l.rules.OfCase(ctx, &s, org)
@@ -43,12 +44,8 @@ func (l *leavers) Deactivate(ctx context.Context, userID string, meta models.Met
 		}
 		return models.ApplyCase(&s, models.CaseEvent{Meta: meta, Action: models.ActionDeactivate, Data: data}, at, rules)
 	})
-	if err != nil {
-		return u, err
-	}
-	l.adopt(ctx, touched)
-	l.tell(ctx, userID, data, meta)
-	return u, nil
+	l.tellNow(ctx, err)
+	return u, err
 }
 
 // Move implements api.Deactivator.
@@ -62,14 +59,14 @@ func (l *leavers) Move(ctx context.Context, u models.User, password string, meta
 	if err != nil {
 		return models.User{}, err
 	}
-	u, touched, err := l.store.MoveUser(ctx, u, password, func(s models.CaseState) (models.CaseStep, error) {
+	u, _, err = l.store.MoveUser(ctx, u, password, func(s models.CaseState) (models.CaseStep, error) {
 		rules, err := l.rules.OfCase(ctx, &s, org)
 		if err != nil {
 			return models.CaseStep{}, err
 		}
 		return models.ApplyCase(&s, models.CaseEvent{Meta: meta, Action: models.ActionChangeTeam, Data: data}, at, rules)
 	})
-	l.adopt(ctx, touched)
+	l.tellNow(ctx, err)
 	return u, err
 }
 
@@ -79,12 +76,8 @@ func (l *leavers) Lead(ctx context.Context, t models.Team, meta models.Meta, at 
 	if err != nil {
 		return models.Team{}, err
 	}
-	was, err := l.store.Team(ctx, t.ID)
-	if err != nil {
-		return models.Team{}, err
-	}
 	org = org.WithTeam(t)
-	t, touched, err := l.store.LeadTeam(ctx, t, func(s models.CaseState, from string) (models.CaseStep, error) {
+	t, _, err = l.store.LeadTeam(ctx, t, func(s models.CaseState, from string) (models.CaseStep, error) {
 		data, err := json.Marshal(models.ChangeLead{TeamID: t.ID, FromID: from})
 		if err != nil {
 			return models.CaseStep{}, err
@@ -95,71 +88,64 @@ func (l *leavers) Lead(ctx context.Context, t models.Team, meta models.Meta, at 
 		}
 		return models.ApplyCase(&s, models.CaseEvent{Meta: meta, Action: models.ActionChangeLead, Data: data}, at, rules)
 	})
-	if err != nil {
-		return t, err
-	}
-	l.adopt(ctx, touched)
-	if from := was.SupervisorID; from != nil && (t.SupervisorID == nil || *t.SupervisorID != *from) {
-		l.ledAnew(ctx, *from)
-	}
-	return t, nil
+	l.tellNow(ctx, err)
+	return t, err
 }
 
-// ledAnew tells the approvals that ask somebody who no longer supervises a team. One that is not told goes on asking them.
-func (l *leavers) ledAnew(ctx context.Context, fromID string) {
-	approvals, err := l.store.OpenApprovalsOf(ctx, fromID)
-	for _, id := range approvals {
-		err = errors.Join(err, l.engine.Signal(ctx, models.ApprovalWorkflowID(id), models.ApprovalNewLead, fromID))
-	}
+// tellNow tells processes what has just been written for them, unless it was not (err). Where that fails, keepTelling comes later.
+func (l *leavers) tellNow(ctx context.Context, err error) {
 	if err != nil {
-		l.log.WarnContext(ctx, "approvals not told of a new supervisor", "user_id", fromID, "err", err)
+		return
+	}
+	if err := l.tell(ctx); err != nil {
+		l.log.WarnContext(ctx, "processes not told yet", "err", err)
 	}
 }
 
-// adopt tells the processes of cases that moved to take the stored state over.
-func (l *leavers) adopt(ctx context.Context, cases []string) {
-	for _, id := range cases {
-		// A process that is not told now finds the stored state ahead at its next step, and adopts it then.
-		if err := l.engine.Signal(ctx, models.ComplaintWorkflowID(id), models.ComplaintAdopt, nil); err != nil {
-			l.log.WarnContext(ctx, "process not told that its case moved", "case_id", id, "err", err)
+const (
+	wordsAtOnce = 200              // are told before the next ones are read
+	tellAgain   = 10 * time.Second // is when it is tried again
+)
+
+// tell tells processes what transactions have written for them. What the engine does not take stays; what is for a process that is
+// over is for nobody.
+func (l *leavers) tell(ctx context.Context) error {
+	for {
+		words, err := l.store.Words(ctx, wordsAtOnce)
+		if err != nil || len(words) == 0 {
+			return err
+		}
+		var told []int64
+		for _, word := range words {
+			var arg any
+			if word.Arg != nil {
+				arg = word.Arg
+			}
+			failed := l.engine.Signal(ctx, word.WorkflowID, word.Signal, arg)
+			if code := errs.CodeOf(failed); failed != nil && code != errs.NotFound && code != errs.ProcessClosed {
+				err = failed
+				break
+			}
+			told = append(told, word.ID)
+		}
+		if err = errors.Join(err, l.store.Told(ctx, told)); err != nil {
+			return err
 		}
 	}
 }
 
-// tell tells the approvals, receptions and relationships in which the user had a part; each finds somebody else. One that is not told now
-// finds out at its next step, at the latest when the clock looks at it.
-func (l *leavers) tell(ctx context.Context, userID string, data []byte, meta models.Meta) {
-	approvals, err := l.store.OpenApprovalsOf(ctx, userID)
-	for _, id := range approvals {
-		err = errors.Join(err, l.engine.Signal(ctx, models.ApprovalWorkflowID(id), models.ApprovalOrgChanged, nil))
-	}
-	receptions, readErr := l.store.OpenReceptionsOf(ctx, userID)
-	for _, id := range receptions {
-		e := models.ReceptionEvent{Meta: meta, Action: models.ReceptionDeactivate, Data: data}
-		err = errors.Join(err, l.engine.Signal(ctx, models.ReceptionWorkflowID(id), models.ReceptionLeft, e))
-	}
-	relationships, relErr := l.store.RelationshipsOf(ctx, userID)
-	for _, id := range relationships {
-		e := models.RelationshipEvent{Meta: meta, Action: models.RelationshipLeft, Data: data}
-		err = errors.Join(err, l.engine.Signal(ctx, models.RelationshipWorkflowID(id), models.RelationshipChanged, e))
-	}
-	if err = errors.Join(err, readErr, relErr); err != nil {
-		l.log.WarnContext(ctx, "processes not told of a leaver", "user_id", userID, "err", err)
-	}
-}
-
-// catchUp tells processes of leavers of whom they were not told, because the program died at that moment.
-func (l *leavers) catchUp(ctx context.Context) error {
-	ids, err := l.store.LeaversWithTasks(ctx)
-	if err != nil {
-		return err
-	}
-	org, err := l.store.FreshOrg(ctx)
-	for _, userID := range ids {
-		data, jsonErr := json.Marshal(models.Deactivate{UserID: userID, HeirID: org.Supervisor(userID)})
-		if err = errors.Join(err, jsonErr); err == nil {
-			l.tell(ctx, userID, data, models.Meta{Actor: models.Actor{Person: models.Person{ID: models.System}}})
+// keepTelling tells what was left untold, because the engine was away or the program died, until the context ends.
+func (l *leavers) keepTelling(ctx context.Context) {
+	again := time.NewTicker(tellAgain)
+	defer again.Stop()
+	for {
+		if err := l.tell(ctx); err != nil && ctx.Err() == nil {
+			l.log.WarnContext(ctx, "processes not told yet", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
 		}
 	}
-	return err
 }

@@ -243,6 +243,8 @@ func (p *parts) work() (*crew, error) {
 	ctx, end := context.WithCancel(context.Background())
 	c.end = end
 	go p.schedule(ctx)
+	l := &leavers{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version), log: p.log}
+	go l.keepTelling(ctx)
 	return c, nil
 }
 

@@ -11,8 +11,8 @@ import (
 // scheduleAgain is when to try again to bring the engine's schedules about.
 const scheduleAgain = 10 * time.Second
 
-// schedule has the engine run what is due by the calendar, and takes up what was left undone when the program died. It tries
-// until the engine and the rules are there.
+// schedule has the engine run what is due by the calendar, and begins the processes of clients that have none. It tries until the
+// engine and the rules are there.
 func (p *parts) schedule(ctx context.Context) {
 	again := time.NewTicker(scheduleAgain)
 	defer again.Stop()
@@ -44,10 +44,6 @@ func (p *parts) ensureSchedules(ctx context.Context) error {
 		return err
 	}
 	if err := schedules.Ensure(ctx, models.DisciplineSpec(policy, c)); err != nil {
-		return err
-	}
-	l := &leavers{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version), log: p.log}
-	if err := l.catchUp(ctx); err != nil {
 		return err
 	}
 	return p.beginRelationships(ctx)

@@ -220,16 +220,6 @@ func (s *Store) OpenApprovalsOf(ctx context.Context, userID string) ([]string, e
 	return s.idsOf(ctx, openApprovalsOf, userID)
 }
 
-// LeaversWithTasks lists the inactive users who still have an open task of an approval, a reception or a relationship, or a part
-// in a relationship: the processes were not told of them, because the program died at that moment.
-func (s *Store) LeaversWithTasks(ctx context.Context) ([]string, error) {
-	return s.idsOf(ctx, leaversWithTasks)
-}
-
-const leaversWithTasks = `SELECT u.id FROM users u WHERE NOT u.active AND (
-	EXISTS (SELECT FROM tasks t WHERE t.holder = u.id AND t.state = 'open' AND t.process IN ('approval', 'reception', 'relationship'))
-	OR EXISTS (SELECT FROM relationship_access v JOIN relationships r ON r.id = v.client_id WHERE v.principal = u.id AND r.stage <> 'merged')) ORDER BY 1`
-
 const openApprovalsOf = `SELECT DISTINCT approval_id FROM tasks WHERE holder = $1 AND state = 'open' AND approval_id IS NOT NULL ORDER BY 1`
 
 // DeputyRules lists the rules for deputies, of whomever, that are not over at the instant, in the order of their ids. Like

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -242,14 +243,37 @@ func TestApproval_of_a_leaver_is_found_after_they_have_left(t *testing.T) {
 		})
 	}
 	<-begun
-	_, touched, err := k.DeactivateUser(t.Context(), k.boss.ID, k.now.Add(time.Hour), inherits(k.boss, k.two))
+	_, touched, err := k.DeactivateUser(t.Context(), models.Deactivate{UserID: k.boss.ID}, models.Meta{}, k.now.Add(time.Hour), inherits(k.boss, k.two))
 	require.NoError(t, err)
 	require.Empty(t, touched, "a task of an approval moves no case")
 	found, err := k.OpenApprovalsOf(t.Context(), k.boss.ID)
 	require.NoError(t, err)
 	require.NoError(t, g.Wait())
 	require.EqualValues(t, asked, len(found)+int(refused.Load()))
+	words, err := models.LeaverWords(models.Deactivate{UserID: k.boss.ID}, models.Meta{}, found, nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, words, untold(t, k.Store), "the processes of all of them are told")
 	again, err := k.OpenApprovalsOf(t.Context(), k.boss.ID)
 	require.NoError(t, err)
 	require.Equal(t, found, again)
+}
+
+func TestApproval_is_told_that_its_team_has_another_supervisor(t *testing.T) {
+	t.Parallel()
+	k := newCourt(t, store.Options{})
+	s := k.ask(t)
+	_, _, err := k.AdvanceApproval(t.Context(), s.ID, &s, k.says(k.one, approval.Command{Verb: approval.Approve}))
+	require.NoError(t, err)
+	k.ask(t) // does not ask the boss yet
+	chief := addUser(t, k.Store, "chief")
+	lead := k.team
+	lead.SupervisorID = &chief.ID
+	_, touched, err := k.LeadTeam(t.Context(), lead, func(models.CaseState, string) (models.CaseStep, error) {
+		return models.CaseStep{}, errors.New("nothing waits in a case")
+	})
+	require.NoError(t, err)
+	require.Empty(t, touched)
+	words, err := models.LeadWords(k.boss.ID, []string{s.ID})
+	require.NoError(t, err)
+	require.Equal(t, words, untold(t, k.Store))
 }

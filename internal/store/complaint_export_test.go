@@ -1,6 +1,7 @@
 package store
 
 import (
+	"testing"
 	"time"
 
 	"github.com/mcrflow/mcrflow/models"
@@ -44,3 +45,19 @@ func ApprovalListSQL(a models.Actor, f models.ApprovalFilter, after string, n in
 
 // OpenApprovalsOfSQL is the statement of OpenApprovalsOf.
 const OpenApprovalsOfSQL = openApprovalsOf
+
+// What a leaver has a part in.
+const (
+	ReceptionsOfSQL    = receptionsOf
+	RelationshipsOfSQL = relationshipsOf
+)
+
+// IDsOf is what one of these statements finds.
+func IDsOf(t testing.TB, s *Store, sql, userID string) []string {
+	t.Helper()
+	ids, err := s.idsOf(t.Context(), sql, userID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}

@@ -22,19 +22,19 @@ const attemptsToLeave = 20
 // the ids of the cases that moved. A user who is inactive already stays as they are. Errors: not_found; conflict
 // user.no_heir when a step leaves a case without an owner or with the leaver; those of decide.
 //
-// Approvals stay as they are: once the user is inactive nobody can give them a task any more, and the processes of
-// OpenApprovalsOf find others.
+// Approvals, receptions and relationships stay as they are: once the user is inactive nobody can give them a task any more, and
+// their processes find others. They and the processes of the cases are told of it by words, which are written with it.
 //
 // Cases are locked before the user, as every step does: so the two never wait for each other. A case that somebody gave
 // the user in between is found once the user is locked, and then all is begun anew.
-func (s *Store) DeactivateUser(ctx context.Context, userID string, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) (models.User, []string, error) {
+func (s *Store) DeactivateUser(ctx context.Context, d models.Deactivate, meta models.Meta, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) (models.User, []string, error) {
 	for range attemptsToLeave {
 		var touched []string
 		again := false
 		err := s.onConn(ctx, func(conn *pgx.Conn) (err error) {
 			w := &writer{conn: conn, email: s.email, mail: map[string]bool{}}
 			defer w.rollback()
-			touched, again, err = w.leave(ctx, userID, at, decide)
+			touched, again, err = w.leave(ctx, d, meta, at, decide)
 			return err
 		})
 		if err != nil {
@@ -42,7 +42,7 @@ func (s *Store) DeactivateUser(ctx context.Context, userID string, at time.Time,
 		}
 		if !again {
 			s.forget()
-			u, err := s.User(ctx, userID)
+			u, err := s.User(ctx, d.UserID)
 			return u, touched, err
 		}
 	}
@@ -56,7 +56,8 @@ const casesHeld = `SELECT c.id FROM case_access a JOIN cases c ON c.id = a.case_
 	ORDER BY c.id`
 
 // leave makes one attempt. It reports true when the user was given a case that is not locked.
-func (w *writer) leave(ctx context.Context, userID string, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) ([]string, bool, error) {
+func (w *writer) leave(ctx context.Context, d models.Deactivate, meta models.Meta, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) ([]string, bool, error) {
+	userID := d.UserID
 	held, err := w.ids(ctx, casesHeld, userID)
 	if err != nil {
 		return nil, false, err
@@ -96,7 +97,30 @@ func (w *writer) leave(ctx context.Context, userID string, at time.Time, decide 
 		}
 		steps = append(steps, step)
 	}
+	words, err := w.ofLeaver(ctx, d, meta)
+	if err != nil {
+		return nil, false, err
+	}
+	w.tell(append(models.MovedWords(now), words...))
 	return now, false, w.write(ctx, states, steps)
+}
+
+// ofLeaver is what the processes must be told in which the leaver has a part, other than those of cases. The leaver is locked:
+// nobody gives them another one.
+func (w *writer) ofLeaver(ctx context.Context, d models.Deactivate, meta models.Meta) ([]models.Word, error) {
+	approvals, err := w.ids(ctx, openApprovalsOf, d.UserID)
+	if err != nil {
+		return nil, err
+	}
+	receptions, err := w.ids(ctx, receptionsOf, d.UserID)
+	if err != nil {
+		return nil, err
+	}
+	clients, err := w.ids(ctx, relationshipsOf, d.UserID)
+	if err != nil {
+		return nil, err
+	}
+	return models.LeaverWords(d, meta, approvals, receptions, clients)
 }
 
 // left refuses a step after which the leaver, or nobody, still holds something.

@@ -60,12 +60,13 @@ func TestLeaver_owns_nothing_and_may_do_nothing(t *testing.T) {
 	closed := d.apply(t, shut(next(s, d.tick(), "closed")))
 	foreign := d.apply(t, d.record(d.two))
 
-	u, touched, err := d.DeactivateUser(t.Context(), d.one.ID, d.tick(), inherits(d.one, d.two))
+	u, touched, err := d.DeactivateUser(t.Context(), models.Deactivate{UserID: d.one.ID}, models.Meta{}, d.tick(), inherits(d.one, d.two))
 	require.NoError(t, err)
 	require.False(t, u.Active)
 	require.EqualValues(t, 3, u.Version)
 	require.Equal(t, d.now, u.UpdatedAt)
 	require.ElementsMatch(t, []string{both.ID, accountable.ID, handler.ID, receiver.ID, transfer.ID}, touched)
+	require.ElementsMatch(t, models.MovedWords(touched), untold(t, d.Store), "their processes are told")
 	require.Zero(t, count(t, d.Store, "cases WHERE phase = 'live' AND ? IN (accountable_id, assignee_id, offer_to_id, transfer_to_id)", d.one.ID))
 	require.Zero(t, count(t, d.Store, "tasks WHERE state = 'open' AND user_id = ?", d.one.ID))
 	for _, s := range []models.CaseState{closed, foreign} {
@@ -77,12 +78,26 @@ func TestLeaver_owns_nothing_and_may_do_nothing(t *testing.T) {
 	requireCode(t, errs.Unauthenticated, err)
 	require.Empty(t, d.verify(t))
 
-	again, touched, err := d.DeactivateUser(t.Context(), d.one.ID, d.tick(), inherits(d.one, d.two))
+	again, touched, err := d.DeactivateUser(t.Context(), models.Deactivate{UserID: d.one.ID}, models.Meta{}, d.tick(), inherits(d.one, d.two))
 	require.NoError(t, err)
 	require.Empty(t, touched)
 	require.Equal(t, u, again)
-	_, _, err = d.DeactivateUser(t.Context(), id.New(id.User), d.tick(), inherits(d.one, d.two))
+	_, _, err = d.DeactivateUser(t.Context(), models.Deactivate{UserID: id.New(id.User)}, models.Meta{}, d.tick(), inherits(d.one, d.two))
 	requireCode(t, errs.NotFound, err)
+}
+
+// untold takes what processes have not been told yet, as if they were told it.
+func untold(t *testing.T, s *store.Store) []models.Word {
+	t.Helper()
+	words, err := s.Words(t.Context(), 100)
+	require.NoError(t, err)
+	var ids []int64
+	for i := range words {
+		ids = append(ids, words[i].ID)
+		words[i].ID = 0
+	}
+	require.NoError(t, s.Told(t.Context(), ids))
+	return words
 }
 
 func TestLeaver_without_an_heir_stays(t *testing.T) {
@@ -91,13 +106,13 @@ func TestLeaver_without_an_heir_stays(t *testing.T) {
 	d.apply(t, d.record(d.one))
 	before := d.contents(t)
 	for name, heir := range map[string]models.User{"nobody": {TeamID: d.one.TeamID}, "the leaver": d.one} {
-		_, _, err := d.DeactivateUser(t.Context(), d.one.ID, d.tick(), inherits(d.one, heir))
+		_, _, err := d.DeactivateUser(t.Context(), models.Deactivate{UserID: d.one.ID}, models.Meta{}, d.tick(), inherits(d.one, heir))
 		require.Equal(t, "user.no_heir", requireCode(t, errs.Conflict, err).Key, name)
 	}
 	gone := d.member(t, "gone", d.team)
-	_, _, err := d.DeactivateUser(t.Context(), gone.ID, d.tick(), inherits(gone, d.two))
+	_, _, err := d.DeactivateUser(t.Context(), models.Deactivate{UserID: gone.ID}, models.Meta{}, d.tick(), inherits(gone, d.two))
 	require.NoError(t, err)
-	_, _, err = d.DeactivateUser(t.Context(), d.one.ID, d.tick(), inherits(d.one, gone))
+	_, _, err = d.DeactivateUser(t.Context(), models.Deactivate{UserID: d.one.ID}, models.Meta{}, d.tick(), inherits(d.one, gone))
 	requireCode(t, errs.Invalid, err)
 	u, err := d.User(t.Context(), d.one.ID)
 	require.NoError(t, err)
@@ -144,7 +159,7 @@ func TestLeaver_owns_nothing_however_many_cases_they_are_given_meanwhile(t *test
 		})
 	}
 	<-begun
-	_, _, err := d.DeactivateUser(t.Context(), d.one.ID, d.now.Add(time.Hour), inherits(d.one, d.two))
+	_, _, err := d.DeactivateUser(t.Context(), models.Deactivate{UserID: d.one.ID}, models.Meta{}, d.now.Add(time.Hour), inherits(d.one, d.two))
 	require.NoError(t, err)
 	require.NoError(t, g.Wait())
 	require.Positive(t, given.Load()+refused.Load())

@@ -171,7 +171,7 @@ func (d *desk) contents(t *testing.T) string {
 	var text string
 	for _, table := range []string{
 		"cases", "timeline", "tasks", "case_accountability", "case_handling", "case_milestones", "case_access", "case_contacts",
-		"notifications", "deliveries", "knowledge_articles", "approvals", "approval_access",
+		"notifications", "deliveries", "knowledge_articles", "approvals", "approval_access", "words",
 	} {
 		var n string
 		require.NoError(t, d.DB().Raw("SELECT count(*) || ' ' || coalesce(md5(string_agg(x::text, '|' ORDER BY x::text)), '') FROM "+table+" x").Scan(&n).Error)

@@ -21,7 +21,7 @@ func (s *Store) MoveUser(ctx context.Context, u models.User, password string, de
 	if err != nil {
 		return models.User{}, nil, err
 	}
-	touched, err := s.move(ctx, casesElsewhere, []any{u.ID, deref(u.TeamID)}, write, decide)
+	touched, err := s.move(ctx, casesElsewhere, []any{u.ID, deref(u.TeamID)}, write, decide, nil)
 	if err != nil {
 		return models.User{}, nil, err
 	}
@@ -30,7 +30,8 @@ func (s *Store) MoveUser(ctx context.Context, u models.User, password string, de
 
 // LeadTeam is UpdateTeam for a team that may have another supervisor: in the same transaction, decide is asked for one step of
 // every live case of the team in which something waits for the supervisor whom it had; the step gives that to the new one. It
-// returns the team as stored and the ids of the cases that moved. Errors: those of UpdateTeam and of decide.
+// returns the team as stored and the ids of the cases that moved. Approvals that ask the supervisor whom it had are told by words,
+// which are written with it. Errors: those of UpdateTeam and of decide.
 func (s *Store) LeadTeam(ctx context.Context, t models.Team, decide func(c models.CaseState, from string) (models.CaseStep, error)) (models.Team, []string, error) {
 	stored, err := s.Team(ctx, t.ID)
 	if err != nil {
@@ -43,6 +44,12 @@ func (s *Store) LeadTeam(ctx context.Context, t models.Team, decide func(c model
 	}
 	touched, err := s.move(ctx, casesOverseen, []any{from, t.ID, models.SupervisionTasks()}, teamChange(ctx, &t), func(c models.CaseState) (models.CaseStep, error) {
 		return decide(c, from)
+	}, func(w *writer) ([]models.Word, error) {
+		approvals, err := w.ids(ctx, openApprovalsOf, from)
+		if err != nil {
+			return nil, err
+		}
+		return models.LeadWords(from, approvals)
 	})
 	if err != nil {
 		return models.Team{}, nil, err
@@ -62,10 +69,13 @@ const casesOverseen = `SELECT c.id FROM case_access a JOIN cases c ON c.id = a.c
 		AND EXISTS (SELECT FROM tasks t WHERE t.subject_id = c.id AND t.state = 'open' AND t.user_id = $1 AND t.kind = ANY($3) AND t.approval_id IS NULL)
 	ORDER BY c.id`
 
-// move makes a change of people, and in its transaction a step of each case that find finds then.
-func (s *Store) move(ctx context.Context, find string, args []any, change func(*gorm.DB) error, decide func(models.CaseState) (models.CaseStep, error)) ([]string, error) {
+// move makes a change of people, and in its transaction a step of each case that find finds then. The processes of these cases are
+// told by words, and whom others names (nil: nobody).
+func (s *Store) move(ctx context.Context, find string, args []any, change func(*gorm.DB) error,
+	decide func(models.CaseState) (models.CaseStep, error), others func(*writer) ([]models.Word, error),
+) ([]string, error) {
 	for range attemptsToLeave {
-		touched, again, err := s.tryToMove(ctx, find, args, change, decide)
+		touched, again, err := s.tryToMove(ctx, find, args, change, decide, others)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +89,9 @@ func (s *Store) move(ctx context.Context, find string, args []any, change func(*
 
 // tryToMove makes one attempt. It reports true when there is a case by now that is not locked. The steps of cases and the change
 // of people take turns on one connection.
-func (s *Store) tryToMove(ctx context.Context, find string, args []any, change func(*gorm.DB) error, decide func(models.CaseState) (models.CaseStep, error)) (now []string, again bool, err error) {
+func (s *Store) tryToMove(ctx context.Context, find string, args []any, change func(*gorm.DB) error,
+	decide func(models.CaseState) (models.CaseStep, error), others func(*writer) ([]models.Word, error),
+) (now []string, again bool, err error) {
 	conn, err := s.conns.Conn(ctx)
 	if err != nil {
 		return nil, false, mapped(err)
@@ -121,6 +133,14 @@ func (s *Store) tryToMove(ctx context.Context, find string, args []any, change f
 				return err
 			}
 			steps = append(steps, step)
+		}
+		w.tell(models.MovedWords(now))
+		if others != nil {
+			words, err := others(w)
+			if err != nil {
+				return err
+			}
+			w.tell(words)
 		}
 		return w.write(ctx, states, steps)
 	})

@@ -227,6 +227,7 @@ func TestTasks_of_a_team_go_to_its_new_supervisor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, lead.Version+1, led.Version)
 	require.ElementsMatch(t, []string{broken.ID, judged.ID}, touched)
+	require.ElementsMatch(t, models.MovedWords(touched), untold(t, d.Store))
 	require.Equal(t, 2, count(t, d.Store, "tasks WHERE state = 'open' AND user_id = ?", chief.ID))
 	require.Equal(t, 1, count(t, d.Store, "tasks WHERE state = 'open' AND user_id = ?", d.boss.ID))
 	require.Empty(t, d.verify(t))

@@ -201,14 +201,12 @@ func (q *query) walkReceptions(principals []string, sc scope, f models.Reception
 	ORDER BY w.reception_id DESC LIMIT $%d) ORDER BY r.id DESC`, limit, limit)
 }
 
-// OpenReceptionsOf lists the receptions that are not over in which the user has a part or an open task, in the order of
+// receptionsOf finds the receptions that are not over in which the user has a part or an open task, in the order of
 // their ids: those whose processes must be told that the user has left.
-func (s *Store) OpenReceptionsOf(ctx context.Context, userID string) ([]string, error) {
-	return s.idsOf(ctx, `SELECT r.id FROM receptions r WHERE r.status NOT IN ('closed', 'rejected', 'withdrawn') AND r.id IN (
-				SELECT reception_id FROM reception_access WHERE principal = $1
-				UNION SELECT subject_id FROM tasks WHERE holder = $1 AND state = 'open' AND process = 'reception')
-			ORDER BY r.id`, userID)
-}
+const receptionsOf = `SELECT r.id FROM receptions r WHERE r.status NOT IN ('closed', 'rejected', 'withdrawn') AND r.id IN (
+		SELECT reception_id FROM reception_access WHERE principal = $1
+		UNION SELECT subject_id FROM tasks WHERE holder = $1 AND state = 'open' AND process = 'reception')
+	ORDER BY r.id`
 
 // OtherReceptions lists what is known of the receptions that have asked for approval, were not refused or called off, and
 // begin from one instant until another: among them split orders are looked for (R-41).

@@ -174,16 +174,12 @@ func (s *Store) Unbegun(ctx context.Context, after string, limit int) ([]string,
 	return s.idsOf(ctx, unbegun, after, limit)
 }
 
+// relationshipsOf finds the clients in whose relationship the user has a part or an open task, in the order of their ids: those
+// whose processes must be told that the user has left.
 const relationshipsOf = `SELECT r.id FROM relationships r WHERE r.stage <> 'merged' AND r.id IN (
 		SELECT client_id FROM relationship_access WHERE principal = $1
 		UNION SELECT subject_id FROM tasks WHERE holder = $1 AND state = 'open' AND process = '` + models.RelationshipProcess + `')
 	ORDER BY r.id`
-
-// RelationshipsOf lists the clients in whose relationship the user has a part or an open task, in the order of their ids:
-// those whose processes must be told that the user has left.
-func (s *Store) RelationshipsOf(ctx context.Context, userID string) ([]string, error) {
-	return s.idsOf(ctx, relationshipsOf, userID)
-}
 
 // The open objects of a client in which somebody has a part that can be handed over.
 const (
