@@ -335,3 +335,30 @@ func TestRecord_that_two_workers_write_at_once_is_written_once(t *testing.T) {
 	}
 	require.Empty(t, d.verify(t))
 }
+
+func TestStep_that_gives_a_promise_again_replaces_the_last_one(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, store.Options{})
+	s := d.apply(t, d.record(d.one))
+	first := s.Promises[0]
+	give := func(cycles ...int) {
+		t.Helper()
+		step := next(s, d.tick(), "responded")
+		step.State.Promises = nil
+		for _, cycle := range cycles {
+			p := first
+			p.Cycle, p.StartedAt = cycle, step.State.UpdatedAt
+			step.State.Promises = append(step.State.Promises, p)
+		}
+		s = d.apply(t, step)
+		var kept []int
+		require.NoError(t, d.DB().Raw("SELECT cycle FROM case_milestones WHERE case_id = ? AND started_at = ? ORDER BY cycle", s.ID, step.State.UpdatedAt).Scan(&kept).Error)
+		require.Equal(t, cycles, kept)
+		require.Equal(t, len(cycles), count(t, d.Store, "case_milestones WHERE case_id = ?", s.ID))
+	}
+	give(2)
+	give(3, 4)
+	give(4)
+	give(5, 6, 7)
+	give(8)
+}

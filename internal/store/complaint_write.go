@@ -140,26 +140,38 @@ func sameTime(a, b *time.Time) bool {
 	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
 }
 
-// milestones writes the promises that the step changed, and removes one that went back to a case that was merged.
+// milestones writes the promises that the step changed, and removes those that it dropped: of a promise that is given again the last
+// one, which the new one replaces, and one that went back to a case that was merged.
 func (w *writer) milestones(old, s *models.CaseState) {
 	before, now := milestonesOf(old), milestonesOf(s)
-	var changed []milestone
-	for key, m := range now {
-		if was, ok := before[key]; !ok || !was.equal(m) {
-			changed = append(changed, m)
-		}
-	}
-	if len(changed) > 0 {
-		w.batch.Queue(`INSERT INTO case_milestones (case_id, name, cycle, state, clock, target, started_at, due_at, met_at, breached_at, cancelled_at)
-			SELECT $1, m.* FROM jsonb_to_recordset($2) m ("Name" text, "Cycle" integer, "State" text, "Clock" text, "Target" text,
-				"StartedAt" timestamptz, "DueAt" timestamptz, "MetAt" timestamptz, "BreachedAt" timestamptz, "CancelledAt" timestamptz)
-			ON CONFLICT (case_id, name, cycle) DO UPDATE SET state = excluded.state, clock = excluded.clock, target = excluded.target,
-				started_at = excluded.started_at, due_at = excluded.due_at, met_at = excluded.met_at,
-				breached_at = excluded.breached_at, cancelled_at = excluded.cancelled_at`, s.ID, changed)
-	}
+	dropped := map[string][]int{} // cycles, by name
 	for key := range before {
 		if _, ok := now[key]; !ok {
-			w.batch.Queue(`DELETE FROM case_milestones WHERE case_id = $1 AND name = $2 AND cycle = $3`, s.ID, key.name, key.cycle)
+			dropped[key.name] = append(dropped[key.name], key.cycle)
+		}
+	}
+	for key, m := range now {
+		was, known := before[key]
+		if known && was.equal(m) {
+			continue
+		}
+		row := []any{s.ID, m.Name, m.Cycle, m.State, m.Clock, m.Target, m.StartedAt, m.DueAt, m.MetAt, m.BreachedAt, m.CancelledAt}
+		if last := dropped[m.Name]; !known && len(last) > 0 {
+			dropped[m.Name] = last[1:]
+			w.batch.Queue(`UPDATE case_milestones SET cycle = $3, state = $4, clock = $5, target = $6, started_at = $7, due_at = $8,
+					met_at = $9, breached_at = $10, cancelled_at = $11
+				WHERE case_id = $1 AND name = $2 AND cycle = $12`, append(row, last[0])...)
+			continue
+		}
+		w.batch.Queue(`INSERT INTO case_milestones (case_id, name, cycle, state, clock, target, started_at, due_at, met_at, breached_at, cancelled_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+			ON CONFLICT (case_id, name, cycle) DO UPDATE SET state = excluded.state, clock = excluded.clock, target = excluded.target,
+				started_at = excluded.started_at, due_at = excluded.due_at, met_at = excluded.met_at,
+				breached_at = excluded.breached_at, cancelled_at = excluded.cancelled_at`, row...)
+	}
+	for name, cycles := range dropped {
+		for _, cycle := range cycles {
+			w.batch.Queue(`DELETE FROM case_milestones WHERE case_id = $1 AND name = $2 AND cycle = $3`, s.ID, name, cycle)
 		}
 	}
 }

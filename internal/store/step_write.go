@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mcrflow/mcrflow/models"
@@ -20,23 +22,30 @@ type origin struct {
 	traceID    string
 }
 
+// events writes lines of the timeline. There are few in a step, as a rule one: as many rows of a statement cost less than arrays.
 func (w *writer) events(o *origin, events []models.TimelineEvent) {
 	if len(events) == 0 {
 		return
 	}
-	n := len(events)
-	seqs, ats, types := make([]int64, n), make([]time.Time, n), make([]string, n)
-	actors, behalf, data := make([]string, n), make([]string, n), make([]*string, n)
+	const columns = 6 // that differ from line to line
+	var rows strings.Builder
+	args := append(make([]any, 0, 2+columns*len(events)), o.subjectID, o.traceID)
 	for i, e := range events {
-		seqs[i], ats[i], types[i], actors[i], behalf[i] = e.Seq, e.At, e.Type, e.Actor, e.OnBehalfOf
-		if len(e.Data) > 0 {
-			data[i] = jsonText(e.Data)
+		if i > 0 {
+			rows.WriteString(", ")
 		}
+		rows.WriteString("($1, nullif($2, '')")
+		for n := range columns {
+			rows.WriteString(", $" + strconv.Itoa(len(args)+n+1))
+		}
+		rows.WriteByte(')')
+		var data *string
+		if len(e.Data) > 0 {
+			data = jsonText(e.Data)
+		}
+		args = append(args, e.Seq, e.At, e.Type, e.Actor, e.OnBehalfOf, data)
 	}
-	w.batch.Queue(`INSERT INTO timeline (subject_id, seq, at, type, actor, on_behalf_of, data, trace_id)
-		SELECT $1, e.seq, e.at, e.type, e.actor, e.behalf, e.data::jsonb, nullif($8, '')
-		FROM unnest($2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[]) e(seq, at, type, actor, behalf, data)`,
-		o.subjectID, seqs, ats, types, actors, behalf, data, o.traceID)
+	w.batch.Queue(`INSERT INTO timeline (subject_id, trace_id, seq, at, type, actor, on_behalf_of, data) VALUES `+rows.String(), args...)
 }
 
 // jsonText is v as JSON. What is written here are maps of plain values; a value that is none is a defect of this program.
