@@ -133,10 +133,11 @@ func (e *edge) observe(c *gin.Context) {
 	if !e.log.Enabled(c.Request.Context(), level) {
 		return
 	}
-	e.log.Log(c.Request.Context(), level, "request",
-		"method", c.Request.Method, "route", route, "status", status, "took_ms", took.Milliseconds(), "bytes", c.Writer.Size(),
-		"request_id", requestIDOf(c), "user_id", reqctx.From(c.Request.Context()).UserID,
-		"trace_id", trace.SpanContextFromContext(c.Request.Context()).TraceID().String())
+	e.log.LogAttrs(c.Request.Context(), level, "request",
+		slog.String("method", c.Request.Method), slog.String("route", route), slog.Int("status", status),
+		slog.Int64("took_ms", took.Milliseconds()), slog.Int("bytes", c.Writer.Size()),
+		slog.String("request_id", requestIDOf(c)), slog.String("user_id", reqctx.From(c.Request.Context()).UserID),
+		slog.String("trace_id", trace.SpanContextFromContext(c.Request.Context()).TraceID().String()))
 }
 
 // recover answers a panic as internal. What a half-written answer needs is only that the connection ends.

@@ -41,6 +41,10 @@ type Options struct {
 	Tracer    trace.Tracer // nil: no spans, and nothing of a trace in any history
 }
 
+// lateLogger keeps what a logger's lines are about until there is a line to write. slog would write it out for every task, of which
+// hardly one logs anything: so its own way to do that is hidden, and the SDK keeps it.
+type lateLogger struct{ log.Logger }
+
 // Dial returns a client that connects when it is first used, so that the API starts while the engine is down.
 func Dial(o Options) (client.Client, error) {
 	var dc converter.DataConverter = DataConverter(o.Keys)
@@ -55,7 +59,7 @@ func Dial(o Options) (client.Client, error) {
 	return client.NewLazyClient(client.Options{
 		// Sealed payloads do not become smaller, and the engine is near: compressing every message costs time and saves nothing.
 		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
-		HostPort:          o.Address, Namespace: o.Namespace, DataConverter: dc, Logger: log.NewStructuredLogger(o.Log),
+		HostPort:          o.Address, Namespace: o.Namespace, DataConverter: dc, Logger: lateLogger{log.NewStructuredLogger(o.Log)},
 		Interceptors:     interceptors,
 		FailureConverter: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{DataConverter: dc, EncodeCommonAttributes: o.Keys != nil}),
 	})
