@@ -34,7 +34,7 @@ func (l *leavers) Deactivate(ctx context.Context, userID string, meta models.Met
 	if err != nil {
 		return models.User{}, err
 	}
-	u, _, err := l.store.DeactivateUser(ctx, d, meta, at, func(s models.CaseState) (models.CaseStep, error) {
+	u, err := l.store.DeactivateUser(ctx, d, meta, at, func(s models.CaseState) (models.CaseStep, error) {
 		if d.HeirID == "" {
 			return models.CaseStep{}, errs.New(errs.Conflict, "user.no_heir")
 		}
@@ -59,7 +59,7 @@ func (l *leavers) Move(ctx context.Context, u models.User, password string, meta
 	if err != nil {
 		return models.User{}, err
 	}
-	u, _, err = l.store.MoveUser(ctx, u, password, func(s models.CaseState) (models.CaseStep, error) {
+	u, err = l.store.MoveUser(ctx, u, password, func(s models.CaseState) (models.CaseStep, error) {
 		rules, err := l.rules.OfCase(ctx, &s, org)
 		if err != nil {
 			return models.CaseStep{}, err
@@ -77,7 +77,7 @@ func (l *leavers) Lead(ctx context.Context, t models.Team, meta models.Meta, at 
 		return models.Team{}, err
 	}
 	org = org.WithTeam(t)
-	t, _, err = l.store.LeadTeam(ctx, t, func(s models.CaseState, from string) (models.CaseStep, error) {
+	t, err = l.store.LeadTeam(ctx, t, func(s models.CaseState, from string) (models.CaseStep, error) {
 		data, err := json.Marshal(models.ChangeLead{TeamID: t.ID, FromID: from})
 		if err != nil {
 			return models.CaseStep{}, err

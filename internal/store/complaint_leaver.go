@@ -18,35 +18,33 @@ const attemptsToLeave = 20
 
 // DeactivateUser takes a leaver out of service in one transaction: they become inactive, their tokens end, and decide is
 // asked for one step of every live case in which they are accountable, the handler, the receiver of an offer or of
-// accountability, or somebody with an open task; the step must leave them none of it. It returns the user as stored and
-// the ids of the cases that moved. A user who is inactive already stays as they are. Errors: not_found; conflict
-// user.no_heir when a step leaves a case without an owner or with the leaver; those of decide.
+// accountability, or somebody with an open task; the step must leave them none of it. It returns the user as stored. A user
+// who is inactive already stays as they are. Errors: not_found; conflict user.no_heir when a step leaves a case
+// without an owner or with the leaver; those of decide.
 //
 // Approvals, receptions and relationships stay as they are: once the user is inactive nobody can give them a task any more, and
 // their processes find others. They and the processes of the cases are told of it by words, which are written with it.
 //
 // Cases are locked before the user, as every step does: so the two never wait for each other. A case that somebody gave
 // the user in between is found once the user is locked, and then all is begun anew.
-func (s *Store) DeactivateUser(ctx context.Context, d models.Deactivate, meta models.Meta, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) (models.User, []string, error) {
+func (s *Store) DeactivateUser(ctx context.Context, d models.Deactivate, meta models.Meta, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) (models.User, error) {
 	for range attemptsToLeave {
-		var touched []string
 		again := false
 		err := s.onConn(ctx, func(conn *pgx.Conn) (err error) {
 			w := &writer{conn: conn, email: s.email, mail: map[string]bool{}}
 			defer w.rollback()
-			touched, again, err = w.leave(ctx, d, meta, at, decide)
+			again, err = w.leave(ctx, d, meta, at, decide)
 			return err
 		})
 		if err != nil {
-			return models.User{}, nil, err
+			return models.User{}, err
 		}
 		if !again {
 			s.forget()
-			u, err := s.User(ctx, d.UserID)
-			return u, touched, err
+			return s.User(ctx, d.UserID)
 		}
 	}
-	return models.User{}, nil, errs.New(errs.Unavailable, "unavailable.database")
+	return models.User{}, errs.New(errs.Unavailable, "unavailable.database")
 }
 
 // casesHeld finds the live cases that must not stay with a leaver.
@@ -56,31 +54,31 @@ const casesHeld = `SELECT c.id FROM case_access a JOIN cases c ON c.id = a.case_
 	ORDER BY c.id`
 
 // leave makes one attempt. It reports true when the user was given a case that is not locked.
-func (w *writer) leave(ctx context.Context, d models.Deactivate, meta models.Meta, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) ([]string, bool, error) {
+func (w *writer) leave(ctx context.Context, d models.Deactivate, meta models.Meta, at time.Time, decide func(models.CaseState) (models.CaseStep, error)) (again bool, err error) {
 	userID := d.UserID
 	held, err := w.ids(ctx, casesHeld, userID)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	states, err := w.lock(ctx, held)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	var active bool
 	// Not FOR UPDATE: rows that only refer to the user may go on being written.
 	err = w.conn.QueryRow(ctx, `SELECT active FROM users WHERE id = $1 FOR NO KEY UPDATE`, userID).Scan(&active)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, false, notFound()
+		return false, notFound()
 	}
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	now, err := w.ids(ctx, casesHeld, userID)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	if slices.ContainsFunc(now, func(id string) bool { _, locked := states[id]; return !locked }) {
-		return nil, true, nil
+		return true, nil
 	}
 	if active {
 		w.batch.Queue(`UPDATE users SET active = false, version = version + 1, updated_at = $2 WHERE id = $1`, userID, at)
@@ -90,19 +88,19 @@ func (w *writer) leave(ctx context.Context, d models.Deactivate, meta models.Met
 	for _, id := range now {
 		step, err := decide(states[id])
 		if err != nil {
-			return nil, false, err
+			return false, err
 		}
 		if err := left(&step.State, userID); err != nil {
-			return nil, false, err
+			return false, err
 		}
 		steps = append(steps, step)
 	}
 	words, err := w.ofLeaver(ctx, d, meta)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	w.tell(append(models.MovedWords(now), words...))
-	return now, false, w.write(ctx, states, steps)
+	return false, w.write(ctx, states, steps)
 }
 
 // ofLeaver is what the processes must be told in which the leaver has a part, other than those of cases. The leaver is locked:

@@ -13,36 +13,34 @@ import (
 
 // MoveUser is UpdateUser for a user who may have changed teams: in the same transaction, decide is asked for one step of every
 // live case in which they are accountable or the handler and which is kept under another team than theirs; the step moves it to
-// theirs. It returns the user as stored and the ids of the cases that moved. Errors: those of UpdateUser and of decide.
+// theirs. It returns the user as stored. Errors: those of UpdateUser and of decide.
 //
 // As with leavers, cases are locked before the user, and all is begun anew when the user was given one in between.
-func (s *Store) MoveUser(ctx context.Context, u models.User, password string, decide func(models.CaseState) (models.CaseStep, error)) (models.User, []string, error) {
+func (s *Store) MoveUser(ctx context.Context, u models.User, password string, decide func(models.CaseState) (models.CaseStep, error)) (models.User, error) {
 	write, err := s.userChange(ctx, &u, password)
 	if err != nil {
-		return models.User{}, nil, err
+		return models.User{}, err
 	}
-	touched, err := s.move(ctx, casesElsewhere, []any{u.ID, deref(u.TeamID)}, write, decide, nil)
-	if err != nil {
-		return models.User{}, nil, err
+	if err := s.move(ctx, casesElsewhere, []any{u.ID, deref(u.TeamID)}, write, decide, nil); err != nil {
+		return models.User{}, err
 	}
-	return u, touched, nil
+	return u, nil
 }
 
 // LeadTeam is UpdateTeam for a team that may have another supervisor: in the same transaction, decide is asked for one step of
 // every live case of the team in which something waits for the supervisor whom it had; the step gives that to the new one. It
-// returns the team as stored and the ids of the cases that moved. Approvals that ask the supervisor whom it had are told by words,
-// which are written with it. Errors: those of UpdateTeam and of decide.
-func (s *Store) LeadTeam(ctx context.Context, t models.Team, decide func(c models.CaseState, from string) (models.CaseStep, error)) (models.Team, []string, error) {
+// returns the team as stored. Approvals that ask the supervisor whom it had are told by words, which are written with it. Errors:
+// those of UpdateTeam and of decide.
+func (s *Store) LeadTeam(ctx context.Context, t models.Team, decide func(c models.CaseState, from string) (models.CaseStep, error)) (models.Team, error) {
 	stored, err := s.Team(ctx, t.ID)
 	if err != nil {
-		return models.Team{}, nil, err
+		return models.Team{}, err
 	}
 	from := deref(stored.SupervisorID)
 	if from == "" || from == deref(t.SupervisorID) || stored.Version != t.Version { // nobody loses anything, or it will be refused
-		t, err = s.UpdateTeam(ctx, t)
-		return t, nil, err
+		return s.UpdateTeam(ctx, t)
 	}
-	touched, err := s.move(ctx, casesOverseen, []any{from, t.ID, models.SupervisionTasks()}, teamChange(ctx, &t), func(c models.CaseState) (models.CaseStep, error) {
+	err = s.move(ctx, casesOverseen, []any{from, t.ID, models.SupervisionTasks()}, teamChange(ctx, &t), func(c models.CaseState) (models.CaseStep, error) {
 		return decide(c, from)
 	}, func(w *writer) ([]models.Word, error) {
 		approvals, err := w.ids(ctx, openApprovalsOf, from)
@@ -52,9 +50,9 @@ func (s *Store) LeadTeam(ctx context.Context, t models.Team, decide func(c model
 		return models.LeadWords(from, approvals)
 	})
 	if err != nil {
-		return models.Team{}, nil, err
+		return models.Team{}, err
 	}
-	return t, touched, nil
+	return t, nil
 }
 
 // casesElsewhere finds the live cases of a holder that are kept under another team than the given one.
@@ -73,28 +71,28 @@ const casesOverseen = `SELECT c.id FROM case_access a JOIN cases c ON c.id = a.c
 // told by words, and whom others names (nil: nobody).
 func (s *Store) move(ctx context.Context, find string, args []any, change func(*gorm.DB) error,
 	decide func(models.CaseState) (models.CaseStep, error), others func(*writer) ([]models.Word, error),
-) ([]string, error) {
+) error {
 	for range attemptsToLeave {
-		touched, again, err := s.tryToMove(ctx, find, args, change, decide, others)
+		again, err := s.tryToMove(ctx, find, args, change, decide, others)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !again {
 			s.forget()
-			return touched, nil
+			return nil
 		}
 	}
-	return nil, errs.New(errs.Unavailable, "unavailable.database")
+	return errs.New(errs.Unavailable, "unavailable.database")
 }
 
 // tryToMove makes one attempt. It reports true when there is a case by now that is not locked. The steps of cases and the change
 // of people take turns on one connection.
 func (s *Store) tryToMove(ctx context.Context, find string, args []any, change func(*gorm.DB) error,
 	decide func(models.CaseState) (models.CaseStep, error), others func(*writer) ([]models.Word, error),
-) (now []string, again bool, err error) {
+) (again bool, err error) {
 	conn, err := s.conns.Conn(ctx)
 	if err != nil {
-		return nil, false, mapped(err)
+		return false, mapped(err)
 	}
 	defer conn.Close()
 	onIt := func(fn func(*writer) error) error {
@@ -112,15 +110,16 @@ func (s *Store) tryToMove(ctx context.Context, find string, args []any, change f
 		return err
 	})
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	tx := s.db.Session(&gorm.Session{NewDB: true, Context: ctx})
 	tx.Statement.ConnPool = conn
 	if err := change(tx); err != nil {
-		return nil, false, mapped(err)
+		return false, mapped(err)
 	}
 	err = onIt(func(w *writer) error {
-		if now, err = w.ids(ctx, find, args...); err != nil {
+		now, err := w.ids(ctx, find, args...)
+		if err != nil {
 			return err
 		}
 		if again = slices.ContainsFunc(now, func(id string) bool { _, locked := states[id]; return !locked }); again {
@@ -144,5 +143,5 @@ func (s *Store) tryToMove(ctx context.Context, find string, args []any, change f
 		}
 		return w.write(ctx, states, steps)
 	})
-	return now, again, err
+	return again, err
 }

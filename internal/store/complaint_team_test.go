@@ -51,24 +51,24 @@ func TestCases_go_with_a_user_to_another_team(t *testing.T) {
 	u.TeamID, u.DisplayName = &to.ID, "Moved"
 	stale := u
 	stale.Version--
-	_, _, err = d.MoveUser(t.Context(), stale, "", follows(u))
+	_, err = d.MoveUser(t.Context(), stale, "", follows(u))
 	requireCode(t, errs.PreconditionFailed, err)
 	unknown := u
 	unknown.TeamID = ptr(id.New(id.Team))
-	_, _, err = d.MoveUser(t.Context(), unknown, "", follows(u))
+	_, err = d.MoveUser(t.Context(), unknown, "", follows(u))
 	requireCode(t, errs.Invalid, err)
 	before := d.contents(t)
-	_, _, err = d.MoveUser(t.Context(), u, "", func(models.CaseState) (models.CaseStep, error) {
+	_, err = d.MoveUser(t.Context(), u, "", func(models.CaseState) (models.CaseStep, error) {
 		return models.CaseStep{}, errs.New(errs.Conflict, "case.state")
 	})
 	requireCode(t, errs.Conflict, err)
 	require.Equal(t, before, d.contents(t), "all of it or nothing")
 
-	moved, touched, err := d.MoveUser(t.Context(), u, "", follows(u))
+	moved, err := d.MoveUser(t.Context(), u, "", follows(u))
 	require.NoError(t, err)
 	require.Equal(t, u.Version+1, moved.Version)
 	require.Equal(t, []any{to.ID, "Moved"}, []any{*moved.TeamID, moved.DisplayName})
-	require.ElementsMatch(t, []string{both.ID, accountable.ID, handler.ID}, touched)
+	require.ElementsMatch(t, models.MovedWords([]string{both.ID, accountable.ID, handler.ID}), untold(t, d.Store), "their processes are told")
 	for _, s := range []models.CaseState{offered, closed, foreign} {
 		got, err := d.CaseState(t.Context(), s.ID)
 		require.NoError(t, err)
@@ -88,14 +88,14 @@ func TestCases_go_with_a_user_to_another_team(t *testing.T) {
 	}
 	require.Empty(t, d.verify(t))
 
-	again, touched, err := d.MoveUser(t.Context(), moved, "", follows(u))
+	again, err := d.MoveUser(t.Context(), moved, "", follows(u))
 	require.NoError(t, err)
-	require.Empty(t, touched)
+	require.Empty(t, untold(t, d.Store))
 	require.Equal(t, moved.Version+1, again.Version)
 	stored, err := d.User(t.Context(), u.ID)
 	require.NoError(t, err)
 	require.Equal(t, again, stored)
-	_, _, err = d.MoveUser(t.Context(), models.User{ID: id.New(id.User), Username: "nobody", Version: 1}, "", follows(u))
+	_, err = d.MoveUser(t.Context(), models.User{ID: id.New(id.User), Username: "nobody", Version: 1}, "", follows(u))
 	requireCode(t, errs.NotFound, err)
 }
 
@@ -142,7 +142,7 @@ func TestCases_that_a_user_is_given_meanwhile_are_of_their_team(t *testing.T) {
 	<-begun
 	u := d.one
 	u.TeamID = &d.other.ID
-	u, _, err := d.MoveUser(t.Context(), u, "", follows(u))
+	u, err := d.MoveUser(t.Context(), u, "", follows(u))
 	require.NoError(t, err)
 	require.NoError(t, g.Wait())
 	require.Zero(t, count(t, d.Store, "cases WHERE assignee_id = ? AND team_id <> ? OR accountable_id = ? AND accountable_team_id <> ?",
@@ -157,9 +157,9 @@ func TestCase_is_not_given_to_somebody_under_a_team_in_which_they_are_not(t *tes
 	offered := d.apply(t, offer(next(mine, d.tick(), "offered"), d.one.ID, ""))
 	u := d.one
 	u.TeamID = &d.other.ID
-	u, touched, err := d.MoveUser(t.Context(), u, "", follows(u))
+	u, err := d.MoveUser(t.Context(), u, "", follows(u))
 	require.NoError(t, err)
-	require.Empty(t, touched, "what is only offered is not theirs")
+	require.Empty(t, untold(t, d.Store), "what is only offered is not theirs")
 	for name, step := range map[string]models.CaseStep{
 		"accept": hand(next(offered, d.tick(), "accepted"), d.one), "accountable": entrust(next(offered, d.tick(), "accountability_transferred"), d.one), "record": d.record(d.one),
 	} {
@@ -214,24 +214,23 @@ func TestTasks_of_a_team_go_to_its_new_supervisor(t *testing.T) {
 	}
 	stale := lead
 	stale.Version--
-	_, _, err := d.LeadTeam(t.Context(), stale, moves)
+	_, err := d.LeadTeam(t.Context(), stale, moves)
 	requireCode(t, errs.PreconditionFailed, err)
 	before := d.contents(t)
-	_, _, err = d.LeadTeam(t.Context(), lead, func(models.CaseState, string) (models.CaseStep, error) {
+	_, err = d.LeadTeam(t.Context(), lead, func(models.CaseState, string) (models.CaseStep, error) {
 		return models.CaseStep{}, errs.New(errs.Conflict, "case.state")
 	})
 	requireCode(t, errs.Conflict, err)
 	require.Equal(t, before, d.contents(t), "all of it or nothing")
 
-	led, touched, err := d.LeadTeam(t.Context(), lead, moves)
+	led, err := d.LeadTeam(t.Context(), lead, moves)
 	require.NoError(t, err)
 	require.Equal(t, lead.Version+1, led.Version)
-	require.ElementsMatch(t, []string{broken.ID, judged.ID}, touched)
-	require.ElementsMatch(t, models.MovedWords(touched), untold(t, d.Store))
+	require.ElementsMatch(t, models.MovedWords([]string{broken.ID, judged.ID}), untold(t, d.Store), "their processes are told")
 	require.Equal(t, 2, count(t, d.Store, "tasks WHERE state = 'open' AND user_id = ?", chief.ID))
 	require.Equal(t, 1, count(t, d.Store, "tasks WHERE state = 'open' AND user_id = ?", d.boss.ID))
 	require.Empty(t, d.verify(t))
-	_, touched, err = d.LeadTeam(t.Context(), led, moves)
+	_, err = d.LeadTeam(t.Context(), led, moves)
 	require.NoError(t, err)
-	require.Empty(t, touched, "who supervises it already has it all")
+	require.Empty(t, untold(t, d.Store), "who supervises it already has it all")
 }
