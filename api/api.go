@@ -50,7 +50,7 @@ type Deps struct {
 	Idempotency Idempotency
 
 	People        People
-	Deactivator   Deactivator
+	Staffing      Staffing
 	Clients       Clients
 	Policies      Policies
 	Notifications Notifications
@@ -167,9 +167,9 @@ func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 	}
 	return []resource{
 		&auth{sessions: d.Sessions, browsers: e.browsers, now: now},
-		&users{people: d.People, deactivator: d.Deactivator, now: now},
-		&teams{people: d.People, deactivator: d.Deactivator, policies: d.Policies, now: now},
-		&deputies{people: d.People, approvals: d.Approvals, engine: d.Engine, log: d.Log, now: now},
+		&users{people: d.People, staffing: d.Staffing, now: now},
+		&teams{people: d.People, staffing: d.Staffing, policies: d.Policies, now: now},
+		&deputies{people: d.People, staffing: d.Staffing, now: now},
 		&tokens{sessions: d.Sessions, people: d.People, now: now},
 		&notifications{store: d.Notifications, now: now},
 		&webhooks{store: d.Webhooks, now: now},

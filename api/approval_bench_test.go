@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -184,18 +183,6 @@ func (s *approvalRows) Approvals(_ context.Context, _ models.Actor, f models.App
 		*p.Estimate = 2
 	}
 	return []models.ApprovalRow{s.rows[approvalA]}, "more", nil
-}
-
-func (s *approvalRows) OpenApprovalsOf(_ context.Context, userID string) ([]string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var ids []string
-	for approvalID, row := range s.rows {
-		if slices.ContainsFunc(row.State.Chain.OpenTasks(), func(t approval.Task) bool { return t.UserID == userID }) {
-			ids = append(ids, approvalID)
-		}
-	}
-	return ids, nil
 }
 
 func (s *approvalRows) Timeline(_ context.Context, _ string, after int64, limit int) ([]models.TimelineEvent, error) {

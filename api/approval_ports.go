@@ -12,8 +12,6 @@ type Approvals interface {
 	// ApprovalAfter returns an approval as of the step or later, whoever asks. It is shared: nobody may change it.
 	ApprovalAfter(ctx context.Context, id string, seq int64) (models.ApprovalRow, error)
 	Approvals(ctx context.Context, actor models.Actor, f models.ApprovalFilter, p models.Page) ([]models.ApprovalRow, string, error)
-	// OpenApprovalsOf lists the open approvals in which the user is asked to do something.
-	OpenApprovalsOf(ctx context.Context, userID string) ([]string, error)
 	// Timeline lists the events after a sequence number, in order.
 	Timeline(ctx context.Context, approvalID string, after int64, limit int) ([]models.TimelineEvent, error)
 }

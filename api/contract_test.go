@@ -244,8 +244,6 @@ func (a everyApproval) Approvals(context.Context, models.Actor, models.ApprovalF
 	return []models.ApprovalRow{a.row}, "", nil
 }
 
-func (everyApproval) OpenApprovalsOf(context.Context, string) ([]string, error) { return nil, nil }
-
 func (everyApproval) Timeline(context.Context, string, int64, int) ([]models.TimelineEvent, error) {
 	return nil, nil
 }

@@ -1,10 +1,7 @@
 package api
 
 import (
-	"errors"
-	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -18,11 +15,9 @@ import (
 // deputies serves the rules by which one user may act for another: one's own for everyone who works on cases, anyone's
 // with deputy.any. Auditors only read them.
 type deputies struct {
-	people    People
-	approvals Approvals
-	engine    Engine
-	log       *slog.Logger
-	now       func() time.Time
+	people   People
+	staffing Staffing
+	now      func() time.Time
 }
 
 func (h *deputies) routes(r gin.IRouter) {
@@ -119,39 +114,13 @@ func (h *deputies) create(c *gin.Context) {
 		err = f.err()
 	}
 	if err == nil {
-		d, err = h.people.CreateDeputy(ctx, d, func(others []models.Deputy) error { return acyclic(others, d) })
+		d, err = h.staffing.AddDeputy(ctx, d, func(others []models.Deputy) error { return acyclic(others, d) })
 	}
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	h.tell(c, d.UserID)
 	created(c, d.ID, toDeputyView(d))
-}
-
-// tell tells the open approvals of the users that rules for deputies have changed, so that tasks are offered, or offered
-// back, at once; also those of everybody in whose place the users may act: who is away is passed over for their own deputy.
-// One that is not told now looks again at its next step.
-func (h *deputies) tell(c *gin.Context, users ...string) {
-	ctx := c.Request.Context()
-	rules, err := h.people.FreshDeputyRules(ctx, h.now().UTC())
-	var told []string
-	for _, userID := range models.ActedFor(rules, users...) {
-		ids, failed := h.approvals.OpenApprovalsOf(ctx, userID)
-		err = errors.Join(err, failed)
-		for _, approvalID := range ids {
-			if slices.Contains(told, approvalID) {
-				continue
-			}
-			told = append(told, approvalID)
-			if failed := h.engine.Signal(ctx, models.ApprovalWorkflowID(approvalID), models.ApprovalOrgChanged, nil); errs.CodeOf(failed) != errs.NotFound {
-				err = errors.Join(err, failed)
-			}
-		}
-	}
-	if err != nil {
-		h.log.WarnContext(ctx, "approvals not told of a rule for deputies", "user_id", users[0], "err", err)
-	}
 }
 
 // acyclic refuses a rule for oneself, and one that would close a circle: nobody in it could be relied upon.
@@ -178,12 +147,11 @@ func (h *deputies) delete(c *gin.Context) {
 		err = notFound()
 	}
 	if err == nil {
-		_, err = h.people.DeleteDeputy(ctx, c.Param("id"))
+		err = h.staffing.RemoveDeputy(ctx, d.ID)
 	}
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	h.tell(c, d.UserID, d.DeputyID)
 	c.Status(http.StatusNoContent)
 }

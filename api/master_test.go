@@ -184,52 +184,6 @@ func TestDeputies(t *testing.T) {
 	require.Len(t, w.deputies.byID, 2)
 }
 
-// openApprovals knows in which approvals users have a task.
-type openApprovals struct {
-	noApprovals
-	of map[string][]string
-}
-
-func (o openApprovals) OpenApprovalsOf(_ context.Context, userID string) ([]string, error) {
-	return o.of[userID], nil
-}
-
-// signalled notes what is signalled to whom.
-type signalled struct {
-	worldEngine
-	sent *[]string
-}
-
-func (s signalled) Signal(_ context.Context, workflowID, name string, _ any) error {
-	*s.sent = append(*s.sent, workflowID+" "+name)
-	return nil
-}
-
-func TestDeputies_are_told_to_the_approvals_of_everybody_who_may_be_concerned(t *testing.T) {
-	t.Parallel()
-	boss := id.Derive(id.User, "world", "boss")
-	var sent []string
-	w := newWorld(t, func(d *api.Deps) {
-		d.Approvals = openApprovals{of: map[string][]string{agentID: {"approval_1"}, adminID: {"approval_1", "approval_2"}}}
-		d.Engine = signalled{d.Engine.(worldEngine), &sent}
-	})
-	told := func() []string {
-		list := sent
-		sent = nil
-		return list
-	}
-	window := `"from":"2026-03-06T00:00:00Z","until":"2026-03-20T00:00:00Z"`
-	object(t, w.do("agent", "POST", "/api/v1/deputies", `{"deputy_id":"`+adminID+`",`+window+`}`), 201)
-	require.Equal(t, []string{"approval/approval_1 org-changed"}, told(), "the agent's")
-	own := object(t, w.do("boss", "POST", "/api/v1/deputies", `{"user_id":"`+adminID+`","deputy_id":"`+boss+`",`+window+`}`), 201)
-	both := []string{"approval/approval_1 org-changed", "approval/approval_2 org-changed"}
-	require.ElementsMatch(t, both, told(), "what the administrator was to decide for the agent too, each once")
-	w.deps.Approvals.(openApprovals).of[adminID] = nil // it is the boss's now
-	w.deps.Approvals.(openApprovals).of[boss] = []string{"approval_2"}
-	require.Equal(t, 204, w.do("boss", "DELETE", "/api/v1/deputies/"+own["id"].(string), "").StatusCode)
-	require.ElementsMatch(t, both, told())
-}
-
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -63,24 +63,21 @@ type People interface {
 	CreateTeam(ctx context.Context, t models.Team) (models.Team, error)
 	UpdateTeam(ctx context.Context, t models.Team) (models.Team, error)
 	Deputies(ctx context.Context, userID string, p models.Page) ([]models.Deputy, string, error) // userID empty: all
-	// CreateDeputy stores a rule that fits beside the others; no other is made meanwhile.
-	CreateDeputy(ctx context.Context, d models.Deputy, fits func(others []models.Deputy) error) (models.Deputy, error)
-	DeleteDeputy(ctx context.Context, id string) (models.Deputy, error)
 	Deputy(ctx context.Context, id string) (models.Deputy, error)
-	// FreshDeputyRules lists the rules of everybody that are not over at the instant, as they stand. They are shared: nobody may
-	// change them.
-	FreshDeputyRules(ctx context.Context, at time.Time) ([]models.Deputy, error)
 }
 
-// Deactivator takes a leaver out of service: in one transaction the user becomes inactive, their tokens end, and every
+// Staffing changes people and what they stand for, and tells the processes that go by it. It takes a leaver out of service: in one transaction the user becomes inactive, their tokens end, and every
 // case they are accountable for or hold moves to their supervisor. Likewise, the cases of a user who changes teams move with them,
 // and what waits for the supervisor of a team moves to the new one.
-type Deactivator interface {
+type Staffing interface {
 	Deactivate(ctx context.Context, userID string, meta models.Meta, at time.Time) (models.User, error)
 	// Move is People.UpdateUser for a user whose team may be another one.
 	Move(ctx context.Context, u models.User, password string, meta models.Meta, at time.Time) (models.User, error)
 	// Lead is People.UpdateTeam for a team whose supervisor may be another one.
 	Lead(ctx context.Context, t models.Team, meta models.Meta, at time.Time) (models.Team, error)
+	// AddDeputy stores a rule that fits beside the others; no other is made meanwhile.
+	AddDeputy(ctx context.Context, d models.Deputy, fits func(others []models.Deputy) error) (models.Deputy, error)
+	RemoveDeputy(ctx context.Context, id string) error
 }
 
 // Clients is the master data of clients and contacts, with the same rules as People.

@@ -365,8 +365,6 @@ func (s *receptionRows) Approval(_ context.Context, actor models.Actor, approval
 	return row, nil
 }
 
-func (s *receptionRows) OpenApprovalsOf(context.Context, string) ([]string, error) { return nil, nil }
-
 func (s *receptionRows) Approvals(context.Context, models.Actor, models.ApprovalFilter, models.Page) ([]models.ApprovalRow, string, error) {
 	return nil, "", nil
 }

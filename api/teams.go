@@ -14,10 +14,10 @@ import (
 
 // teams serves the groups of users.
 type teams struct {
-	people      People
-	deactivator Deactivator
-	policies    Policies
-	now         func() time.Time
+	people   People
+	staffing Staffing
+	policies Policies
+	now      func() time.Time
 }
 
 func (h *teams) routes(r gin.IRouter) {
@@ -124,7 +124,7 @@ func (h *teams) patch(c *gin.Context) {
 		},
 		func(ctx context.Context, t models.Team) (models.Team, error) {
 			if req.SupervisorID.set {
-				return h.deactivator.Lead(ctx, t, metaOf(c), h.now().UTC())
+				return h.staffing.Lead(ctx, t, metaOf(c), h.now().UTC())
 			}
 			return h.people.UpdateTeam(ctx, t)
 		})

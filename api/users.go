@@ -20,9 +20,9 @@ const maxLine = 100
 
 // users serves the people of the company.
 type users struct {
-	people      People
-	deactivator Deactivator
-	now         func() time.Time
+	people   People
+	staffing Staffing
+	now      func() time.Time
 }
 
 func (h *users) routes(r gin.IRouter) {
@@ -164,7 +164,7 @@ func (h *users) patch(c *gin.Context) {
 		},
 		func(ctx context.Context, u models.User) (models.User, error) {
 			if req.TeamID.set {
-				return h.deactivator.Move(ctx, u, req.Password.value, metaOf(c), h.now().UTC())
+				return h.staffing.Move(ctx, u, req.Password.value, metaOf(c), h.now().UTC())
 			}
 			return h.people.UpdateUser(ctx, u, req.Password.value)
 		})
@@ -229,7 +229,7 @@ func (h *users) deactivate(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	u, err := h.deactivator.Deactivate(ctx, c.Param("id"), metaOf(c), h.now().UTC())
+	u, err := h.staffing.Deactivate(ctx, c.Param("id"), metaOf(c), h.now().UTC())
 	if err != nil {
 		fail(c, err)
 		return

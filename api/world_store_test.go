@@ -132,7 +132,7 @@ func (w *world) Deputies(_ context.Context, userID string, p models.Page) ([]mod
 	return listed(w, &w.deputies, p, func(d models.Deputy) bool { return userID == "" || d.UserID == userID })
 }
 
-func (w *world) CreateDeputy(ctx context.Context, d models.Deputy, fits func([]models.Deputy) error) (models.Deputy, error) {
+func (w *world) AddDeputy(ctx context.Context, d models.Deputy, fits func([]models.Deputy) error) (models.Deputy, error) {
 	others, _, err := w.Deputies(ctx, "", models.Page{Limit: 200})
 	if err == nil {
 		err = fits(slices.DeleteFunc(others, func(o models.Deputy) bool { return o.ID == d.ID }))
@@ -147,15 +147,10 @@ func (w *world) Deputy(_ context.Context, key string) (models.Deputy, error) {
 	return read(w, &w.deputies, key)
 }
 
-func (w *world) FreshDeputyRules(_ context.Context, at time.Time) ([]models.Deputy, error) {
-	rules, _, err := listed(w, &w.deputies, models.Page{Limit: 200}, func(d models.Deputy) bool { return d.Until.After(at) })
-	return rules, err
-}
-
-func (w *world) DeleteDeputy(_ context.Context, key string) (models.Deputy, error) {
-	d, err := read(w, &w.deputies, key)
+func (w *world) RemoveDeputy(_ context.Context, key string) error {
+	_, err := read(w, &w.deputies, key)
 	delete(w.deputies.byID, key)
-	return d, err
+	return err
 }
 
 func (w *world) Deactivate(_ context.Context, userID string, meta models.Meta, _ time.Time) (models.User, error) {

@@ -110,7 +110,7 @@ func newWorld(t testing.TB, change ...func(*api.Deps)) *world {
 		Log: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Texts: texts,
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return noon }, Version: "test",
 		Stopping: func() bool { return w.stopping },
-		Engine:   worldEngine{w}, Database: worldDatabase{w}, Sessions: w, Idempotency: w, People: w, Deactivator: w, Clients: w,
+		Engine:   worldEngine{w}, Database: worldDatabase{w}, Sessions: w, Idempotency: w, People: w, Staffing: w, Clients: w,
 		Policies: w, Notifications: w, Webhooks: w, Channels: w, Messenger: w, Resources: w, Budgets: w, Organisation: w, Cases: noCases{world: w}, Approvals: noApprovals{}, Receptions: noReceptions{}, Relationships: noRelationships{world: w}, Grading: &graders{world: w},
 		Campaigns: noCampaigns{}, Surveys: noSurveys{}, HashLink: worldLink,
 		Inspections: reports{}, Discipline: newWeeklies(),
@@ -343,8 +343,6 @@ func (noApprovals) ApprovalAfter(context.Context, string, int64) (models.Approva
 func (noApprovals) Approvals(context.Context, models.Actor, models.ApprovalFilter, models.Page) ([]models.ApprovalRow, string, error) {
 	return nil, "", nil
 }
-
-func (noApprovals) OpenApprovalsOf(context.Context, string) ([]string, error) { return nil, nil }
 
 // noReceptions is a projection without any reception.
 type noReceptions struct{ receptionReader }

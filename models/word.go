@@ -20,6 +20,15 @@ func MovedWords(cases []string) []Word {
 	return words
 }
 
+// RecheckWords tell approvals that people or rules for deputies have changed: each looks again at whom it asks.
+func RecheckWords(approvals []string) []Word {
+	words := make([]Word, len(approvals))
+	for i, id := range approvals {
+		words[i] = Word{WorkflowID: ApprovalWorkflowID(id), Signal: ApprovalOrgChanged}
+	}
+	return words
+}
+
 // LeadWords tell approvals that ask somebody who no longer supervises a team.
 func LeadWords(fromID string, approvals []string) ([]Word, error) {
 	arg, err := json.Marshal(fromID)
@@ -44,10 +53,7 @@ func LeaverWords(d Deactivate, meta Meta, approvals, receptions, clients []strin
 	if err != nil {
 		return nil, err
 	}
-	var words []Word
-	for _, id := range approvals {
-		words = append(words, Word{WorkflowID: ApprovalWorkflowID(id), Signal: ApprovalOrgChanged})
-	}
+	words := RecheckWords(approvals)
 	for _, id := range receptions {
 		words = append(words, Word{WorkflowID: ReceptionWorkflowID(id), Signal: ReceptionLeft, Arg: left})
 	}

@@ -131,7 +131,7 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 			PerSecond: p.config.RequestsPerSecond, Burst: int(2 * p.config.RequestsPerSecond), LoginPerMinute: p.config.LoginsPerMinute, LoginBurst: max(1, int(p.config.LoginsPerMinute/2)),
 		},
 		Engine: engine, Database: p.store, Sessions: p.store, Idempotency: p.store,
-		People: p.store, Deactivator: &leavers{store: p.store, rules: p.rules, engine: engine, log: p.log},
+		People: p.store, Staffing: &staffing{store: p.store, rules: p.rules, engine: engine, log: p.log},
 		Clients: p.store, Policies: p.store, Notifications: p.store, Webhooks: p.store, Resources: p.store, Budgets: p.store,
 		Channels: p.store, Messenger: channel.New(mailer, p.store, time.Now), Email: mailer.Configured(),
 		Organisation: p.store, Cases: p.store, Approvals: p.store, Receptions: p.store, Relationships: p.store, Grading: p.store, Inspections: p.store, Discipline: p.store,
@@ -243,7 +243,7 @@ func (p *parts) work() (*crew, error) {
 	ctx, end := context.WithCancel(context.Background())
 	c.end = end
 	go p.schedule(ctx)
-	l := &leavers{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version), log: p.log}
+	l := &staffing{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version), log: p.log}
 	go l.keepTelling(ctx)
 	return c, nil
 }

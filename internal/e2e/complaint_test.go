@@ -479,19 +479,23 @@ func TestWhatWaitsForTheSupervisorOfATeamGoesToTheNewOne(t *testing.T) {
 	require.Empty(t, waits(old))
 	m.do(now, "prioritize", M{"impact": "high", "urgency": "low", "reason": "The case is with us."})
 
-	// A program that dies after it has written the change, and before it has told anybody.
+	// A program that dies after it has written the change, and before it has told anybody; and a word that the engine refuses for good.
 	conn, err := pgx.Connect(t.Context(), s.database())
 	require.NoError(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	_, err = conn.Exec(t.Context(), `WITH led AS (UPDATE teams SET supervisor_id = $2 WHERE id = $1)
 		INSERT INTO words (workflow_id, signal, arg)
+		SELECT 'case/' || $1, repeat('x', 2000), NULL::jsonb UNION ALL
 		SELECT 'approval/' || approval_id, 'new-lead', to_jsonb($3::text) FROM tasks WHERE user_id = $3 AND state = 'open' AND kind = 'approve'
 		UNION ALL SELECT 'case/' || $1, 'adopt', NULL`, team.ID, old.ID, now.ID)
 	require.NoError(t, err)
 	until(t, func() bool { return slices.Contains(waits(old), "approve") }, func() string { return fmt.Sprint(waits(old)) })
 	until(t, func() bool {
 		var left int
-		require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM words").Scan(&left))
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM words WHERE signal NOT LIKE 'xx%'").Scan(&left))
 		return left == 0
 	}, func() string { return "what was for a process that never was is for nobody" })
+	gone, err := conn.Exec(t.Context(), "DELETE FROM words")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, gone.RowsAffected(), "what is refused stays, and holds up nothing")
 }

@@ -214,13 +214,12 @@ func (q *query) walkApprovals(sc scope, f models.ApprovalFilter, at, id string, 
 	GROUP BY w.created_at, w.approval_id ORDER BY w.created_at DESC, w.approval_id DESC LIMIT $%[1]d) x) ORDER BY a.created_at DESC, a.id DESC`, limit)
 }
 
-// OpenApprovalsOf lists the open approvals in which the user has an open task, in the order of their ids: those that must be
-// told when the user has left, or rules about them have changed.
-func (s *Store) OpenApprovalsOf(ctx context.Context, userID string) ([]string, error) {
-	return s.idsOf(ctx, openApprovalsOf, userID)
-}
-
-const openApprovalsOf = `SELECT DISTINCT approval_id FROM tasks WHERE holder = $1 AND state = 'open' AND approval_id IS NOT NULL ORDER BY 1`
+// openApprovals finds the open approvals in which somebody has an open task, in the order of their ids: those that must be told when
+// they have left, or rules about them have changed.
+const (
+	openApprovals   = `SELECT DISTINCT approval_id FROM tasks WHERE state = 'open' AND approval_id IS NOT NULL AND holder `
+	openApprovalsOf = openApprovals + `= $1 ORDER BY 1`
+)
 
 // DeputyRules lists the rules for deputies, of whomever, that are not over at the instant, in the order of their ids. Like
 // Org, they may be one second old, except for what this process itself has changed, and are shared: read them only.

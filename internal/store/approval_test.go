@@ -238,6 +238,33 @@ func TestOpenApprovalsOf_lists_each_in_which_the_user_may_act_now(t *testing.T) 
 	}
 }
 
+func TestDeputies_are_told_to_the_open_approvals_of_everybody_who_may_be_concerned(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	k := newCourt(t, store.Options{Now: c.now})
+	a, over := k.ask(t), k.ask(t)
+	k.do(t, over, k.one, approval.Command{Verb: approval.Reject, Comment: "no"})
+	own := models.RecheckWords([]string{a.ID})
+	stands := func(of, deputy models.User) models.Deputy {
+		d, err := k.CreateDeputy(t.Context(), models.Deputy{
+			ID: id.New(id.Deputy), UserID: of.ID, DeputyID: deputy.ID, From: c.at, Until: c.at.Add(time.Hour), CreatedBy: k.one.ID, CreatedAt: c.at,
+		}, nil)
+		require.NoError(t, err)
+		return d
+	}
+	first := stands(k.one, k.reader)
+	require.Equal(t, own, untold(t, k.Store), "those that ask whoever is away, not those that are over")
+	second := stands(k.reader, k.boss)
+	require.Equal(t, own, untold(t, k.Store), "the deputy is away, too")
+	for _, d := range []models.Deputy{second, first} {
+		_, err := k.DeleteDeputy(t.Context(), d.ID)
+		require.NoError(t, err)
+		require.Equal(t, own, untold(t, k.Store), "it is offered back")
+	}
+	stands(k.reader, k.boss)
+	require.Empty(t, untold(t, k.Store), "nobody in whose place the deputy acts is asked anything")
+}
+
 func TestDeputyRules_are_those_of_everybody_that_are_not_over(t *testing.T) {
 	t.Parallel()
 	c := newClock()

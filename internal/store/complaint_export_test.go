@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -43,8 +44,13 @@ func ApprovalListSQL(a models.Actor, f models.ApprovalFilter, after string, n in
 	return q.text.String(), q.args, nil
 }
 
-// OpenApprovalsOfSQL is the statement of OpenApprovalsOf.
+// OpenApprovalsOfSQL finds the open approvals of a person.
 const OpenApprovalsOfSQL = openApprovalsOf
+
+// OpenApprovalsOf lists them.
+func (s *Store) OpenApprovalsOf(ctx context.Context, userID string) ([]string, error) {
+	return s.idsOf(ctx, openApprovalsOf, userID)
+}
 
 // What a leaver has a part in.
 const (

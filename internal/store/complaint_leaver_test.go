@@ -88,7 +88,7 @@ func TestLeaver_owns_nothing_and_may_do_nothing(t *testing.T) {
 // untold takes what processes have not been told yet, as if they were told it.
 func untold(t *testing.T, s *store.Store) []models.Word {
 	t.Helper()
-	words, err := s.Words(t.Context(), 100)
+	words, err := s.Words(t.Context(), 0, 100)
 	require.NoError(t, err)
 	var ids []int64
 	for i := range words {

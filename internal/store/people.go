@@ -192,7 +192,8 @@ func (s *Store) Deputy(ctx context.Context, id string) (models.Deputy, error) {
 }
 
 // CreateDeputy stores a new rule, or returns the stored one when the id exists already. fits, unless nil, judges it beside the
-// others that are not over, of whomever; no other rule is made meanwhile, because two that fit alone may not fit together.
+// others that are not over, of whomever; no other rule is made meanwhile, because two that fit alone may not fit together. The
+// approvals that it may concern are told of it by words, which are written with it.
 // Errors: those of fits; invalid when a user is unknown or is their own deputy (field deputy_id), or the window ends before it
 // begins (field until).
 func (s *Store) CreateDeputy(ctx context.Context, d models.Deputy, fits func(others []models.Deputy) error) (models.Deputy, error) {
@@ -213,23 +214,45 @@ func (s *Store) CreateDeputy(ctx context.Context, d models.Deputy, fits func(oth
 			}
 		}
 		var err error
-		d, err = create(ctx, tx, d, d.ID)
-		return err
+		if d, err = create(ctx, tx, d, d.ID); err != nil {
+			return err
+		}
+		return s.tellOfDeputies(ctx, tx, d.UserID)
 	})
 	s.forget()
 	return d, err
 }
 
-// DeleteDeputy ends a rule and returns what it was; not_found when there is none.
+// DeleteDeputy ends a rule, of which approvals are told as of a new one, and returns what it was; not_found when there is none.
 func (s *Store) DeleteDeputy(ctx context.Context, id string) (models.Deputy, error) {
 	var gone []models.Deputy
-	err := s.db.WithContext(ctx).Clauses(clause.Returning{}).Where("id = ?", id).Delete(&gone).Error
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		if err := tx.Clauses(clause.Returning{}).Where("id = ?", id).Delete(&gone).Error; err != nil {
+			return err
+		}
+		if len(gone) == 0 {
+			return notFound()
+		}
+		return s.tellOfDeputies(ctx, tx, gone[0].UserID, gone[0].DeputyID)
+	})
 	s.forget()
 	if err != nil {
-		return models.Deputy{}, mapped(err)
-	}
-	if len(gone) == 0 {
-		return models.Deputy{}, notFound()
+		return models.Deputy{}, err
 	}
 	return gone[0], nil
+}
+
+// tellOfDeputies writes words to the open approvals of the users that rules for deputies have changed, so that tasks are offered, or
+// offered back; also to those of everybody in whose place the users may act: who is away is passed over for their own deputy.
+func (s *Store) tellOfDeputies(ctx context.Context, tx *gorm.DB, users ...string) error {
+	rules, err := all[models.Deputy](tx).Where("valid_until > ?", s.now()).Order("id").Find(ctx)
+	if err != nil {
+		return err
+	}
+	var approvals []string
+	err = tx.Raw(openApprovals+"IN ? ORDER BY 1", models.ActedFor(rules, users...)).Scan(&approvals).Error
+	if err != nil || len(approvals) == 0 {
+		return err
+	}
+	return tx.Create(models.RecheckWords(approvals)).Error
 }

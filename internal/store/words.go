@@ -26,11 +26,11 @@ func (w *writer) tell(words []models.Word) {
 		SELECT n.id, n.signal, n.arg::jsonb FROM unnest($1::text[], $2::text[], $3::text[]) n(id, signal, arg)`, ids, signals, args)
 }
 
-// Words lists what processes have not been told yet, the oldest first.
-func (s *Store) Words(ctx context.Context, limit int) ([]models.Word, error) {
+// Words lists what processes have not been told yet, the oldest first: those after the one with the id (0: all).
+func (s *Store) Words(ctx context.Context, after int64, limit int) ([]models.Word, error) {
 	var words []models.Word
 	err := s.onConn(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, `SELECT id, workflow_id, signal, arg FROM words ORDER BY id LIMIT $1`, limit)
+		rows, err := conn.Query(ctx, `SELECT id, workflow_id, signal, arg FROM words WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 		if err != nil {
 			return err
 		}

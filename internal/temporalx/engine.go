@@ -255,8 +255,8 @@ func (e *Engine) Check(ctx context.Context) error {
 	return callError(err, errs.Unavailable)
 }
 
-// callError tells the engine's failures apart: what the process answered, a process that is not there, and an engine
-// that cannot be reached or did not answer in time (onTimeout).
+// callError tells the engine's failures apart: what the process answered, a process that is not there, a call that the engine
+// takes from nobody, and an engine that cannot be reached or did not answer in time (onTimeout).
 func callError(err error, onTimeout errs.Code) error {
 	if err == nil {
 		return nil
@@ -271,6 +271,7 @@ func callError(err error, onTimeout errs.Code) error {
 	var notFound *serviceerror.NotFound
 	var exists *serviceerror.WorkflowExecutionAlreadyStarted
 	var exhausted *serviceerror.ResourceExhausted
+	var invalid *serviceerror.InvalidArgument
 	var timeout *client.WorkflowUpdateServiceTimeoutOrCanceledError
 	var deadline *serviceerror.DeadlineExceeded
 	switch {
@@ -282,6 +283,8 @@ func callError(err error, onTimeout errs.Code) error {
 		e := errs.Wrap(err, errs.RateLimited, "rate_limited")
 		e.RetryAfter = time.Second
 		return e
+	case errors.As(err, &invalid): // which another try does not change
+		return errs.Wrap(err, errs.Internal, "internal")
 	case errors.As(err, &timeout), errors.As(err, &deadline), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		if onTimeout == errs.Pending {
 			return errs.Wrap(err, errs.Pending, "pending")

@@ -117,6 +117,7 @@ func TestCallError_tells_the_engines_failures_apart(t *testing.T) {
 		{"process unknown or over", serviceerror.NewNotFound("workflow execution already completed"), errs.NotFound, errs.NotFound, false},
 		{"process over for good", serviceerror.NewWorkflowExecutionAlreadyStarted("m", "r", "i"), errs.ProcessClosed, errs.ProcessClosed, false},
 		{"too much at once", serviceerror.NewResourceExhausted(0, "limit"), errs.RateLimited, errs.RateLimited, true},
+		{"taken from nobody", serviceerror.NewInvalidArgument("the id is too long"), errs.Internal, errs.Internal, false},
 		{"engine down", serviceerror.NewUnavailable("down"), errs.Unavailable, errs.Unavailable, true},
 		{"engine broken", serviceerror.NewInternal("oops"), errs.Unavailable, errs.Unavailable, true},
 		{"update timed out", late, errs.Unavailable, errs.Pending, false},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -14,17 +15,17 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// leavers takes users out of service, and to other teams, and gives teams other supervisors: the cases move in the transaction
-// that changes the user or the team, and their processes are told what it has written for them.
-type leavers struct {
+// staffing takes users out of service, and to other teams, gives teams other supervisors, and users deputies: the cases move in the
+// transaction that changes the people, and processes are told what it has written for them.
+type staffing struct {
 	store  *store.Store
 	rules  *rulebook.Book
 	engine *temporalx.Engine
 	log    *slog.Logger
 }
 
-// Deactivate implements api.Deactivator.
-func (l *leavers) Deactivate(ctx context.Context, userID string, meta models.Meta, at time.Time) (models.User, error) {
+// Deactivate implements api.Staffing.
+func (l *staffing) Deactivate(ctx context.Context, userID string, meta models.Meta, at time.Time) (models.User, error) {
 	org, err := l.store.Org(ctx)
 	if err != nil {
 		return models.User{}, err
@@ -48,8 +49,8 @@ func (l *leavers) Deactivate(ctx context.Context, userID string, meta models.Met
 	return u, err
 }
 
-// Move implements api.Deactivator.
-func (l *leavers) Move(ctx context.Context, u models.User, password string, meta models.Meta, at time.Time) (models.User, error) {
+// Move implements api.Staffing.
+func (l *staffing) Move(ctx context.Context, u models.User, password string, meta models.Meta, at time.Time) (models.User, error) {
 	org, err := l.store.Org(ctx)
 	if err != nil {
 		return models.User{}, err
@@ -70,8 +71,8 @@ func (l *leavers) Move(ctx context.Context, u models.User, password string, meta
 	return u, err
 }
 
-// Lead implements api.Deactivator.
-func (l *leavers) Lead(ctx context.Context, t models.Team, meta models.Meta, at time.Time) (models.Team, error) {
+// Lead implements api.Staffing.
+func (l *staffing) Lead(ctx context.Context, t models.Team, meta models.Meta, at time.Time) (models.Team, error) {
 	org, err := l.store.Org(ctx)
 	if err != nil {
 		return models.Team{}, err
@@ -92,8 +93,22 @@ func (l *leavers) Lead(ctx context.Context, t models.Team, meta models.Meta, at 
 	return t, err
 }
 
+// AddDeputy implements api.Staffing.
+func (l *staffing) AddDeputy(ctx context.Context, d models.Deputy, fits func(others []models.Deputy) error) (models.Deputy, error) {
+	d, err := l.store.CreateDeputy(ctx, d, fits)
+	l.tellNow(ctx, err)
+	return d, err
+}
+
+// RemoveDeputy implements api.Staffing.
+func (l *staffing) RemoveDeputy(ctx context.Context, id string) error {
+	_, err := l.store.DeleteDeputy(ctx, id)
+	l.tellNow(ctx, err)
+	return err
+}
+
 // tellNow tells processes what has just been written for them, unless it was not (err). Where that fails, keepTelling comes later.
-func (l *leavers) tellNow(ctx context.Context, err error) {
+func (l *staffing) tellNow(ctx context.Context, err error) {
 	if err != nil {
 		return
 	}
@@ -107,35 +122,54 @@ const (
 	tellAgain   = 10 * time.Second // is when it is tried again
 )
 
-// tell tells processes what transactions have written for them. What the engine does not take stays; what is for a process that is
-// over is for nobody.
-func (l *leavers) tell(ctx context.Context) error {
-	for {
-		words, err := l.store.Words(ctx, wordsAtOnce)
+// tell tells processes what transactions have written for them. What the engine does not take stays, and holds up nothing behind it,
+// unless the engine is away; what is for a process that is over is for nobody.
+func (l *staffing) tell(ctx context.Context) error {
+	var refused error
+	for last := int64(0); ; {
+		words, err := l.store.Words(ctx, last, wordsAtOnce)
 		if err != nil || len(words) == 0 {
-			return err
+			return errors.Join(refused, err)
 		}
 		var told []int64
 		for _, word := range words {
-			var arg any
-			if word.Arg != nil {
-				arg = word.Arg
-			}
-			failed := l.engine.Signal(ctx, word.WorkflowID, word.Signal, arg)
-			if code := errs.CodeOf(failed); failed != nil && code != errs.NotFound && code != errs.ProcessClosed {
-				err = failed
+			if err = l.say(ctx, word); away(err) {
 				break
 			}
-			told = append(told, word.ID)
+			if last = word.ID; err == nil {
+				told = append(told, word.ID)
+			} else if refused == nil {
+				refused = err
+			}
 		}
-		if err = errors.Join(err, l.store.Told(ctx, told)); err != nil {
-			return err
+		failed := l.store.Told(ctx, told)
+		if away(err) || failed != nil {
+			return errors.Join(refused, err, failed)
 		}
 	}
 }
 
+// away reports a failure of the engine, and not of what it was asked.
+func away(err error) bool {
+	code := errs.CodeOf(err)
+	return code == errs.Unavailable || code == errs.RateLimited
+}
+
+// say tells one process one word; one that is over has nothing to learn.
+func (l *staffing) say(ctx context.Context, word models.Word) error {
+	var arg any
+	if word.Arg != nil {
+		arg = word.Arg
+	}
+	err := l.engine.Signal(ctx, word.WorkflowID, word.Signal, arg)
+	if code := errs.CodeOf(err); err != nil && code != errs.NotFound && code != errs.ProcessClosed {
+		return fmt.Errorf("tell %s %s: %w", word.WorkflowID, word.Signal, err)
+	}
+	return nil
+}
+
 // keepTelling tells what was left untold, because the engine was away or the program died, until the context ends.
-func (l *leavers) keepTelling(ctx context.Context) {
+func (l *staffing) keepTelling(ctx context.Context) {
 	again := time.NewTicker(tellAgain)
 	defer again.Stop()
 	for {
