@@ -91,11 +91,12 @@ func (w *writer) notifications(o *origin, r *rowsOfNotices) {
 	if len(r.ids) == 0 {
 		return
 	}
-	w.batch.Queue(`INSERT INTO notifications (id, user_id, kind, process, subject_id, data, key, created_at)
-		SELECT n.id, n.user_id, n.kind, $1, $2, n.data::jsonb, n.key, $3
-		FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) n(id, user_id, kind, data, key)
-		ON CONFLICT (key) DO NOTHING`,
-		o.process, o.subjectID, o.at, freshIDs(len(r.ids)), r.users, r.kinds, r.json(), r.keys)
+	rows, data := valuesWith(o.process, o.subjectID, o.at), r.json()
+	for i, newID := range freshIDs(len(r.ids)) {
+		rows.add(`(?, ?, ?, $1, $2, ?, ?, $3)`, newID, r.users[i], r.kinds[i], data[i], r.keys[i])
+	}
+	w.batch.Queue(`INSERT INTO notifications (id, user_id, kind, process, subject_id, data, key, created_at) VALUES `+rows.text.String()+`
+		ON CONFLICT (key) DO NOTHING`, rows.args...)
 }
 
 func freshIDs(n int) []string {

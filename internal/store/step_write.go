@@ -22,30 +22,44 @@ type origin struct {
 	traceID    string
 }
 
-// events writes lines of the timeline. There are few in a step, as a rule one: as many rows of a statement cost less than arrays.
+// valueRows are the rows of a VALUES list. There are few in a step, as a rule one or two: they cost less than arrays.
+type valueRows struct {
+	text strings.Builder
+	args []any
+}
+
+// valuesWith begins rows that have the arguments in common: $1, $2 and so on.
+func valuesWith(common ...any) *valueRows { return &valueRows{args: common} }
+
+// add appends a row; each ? in it stands for the next argument.
+func (v *valueRows) add(row string, args ...any) {
+	if v.text.Len() > 0 {
+		v.text.WriteString(", ")
+	}
+	for _, c := range []byte(row) {
+		if c != '?' {
+			v.text.WriteByte(c)
+			continue
+		}
+		v.args, args = append(v.args, args[0]), args[1:]
+		v.text.WriteString("$" + strconv.Itoa(len(v.args)))
+	}
+}
+
+// events writes lines of the timeline.
 func (w *writer) events(o *origin, events []models.TimelineEvent) {
 	if len(events) == 0 {
 		return
 	}
-	const columns = 6 // that differ from line to line
-	var rows strings.Builder
-	args := append(make([]any, 0, 2+columns*len(events)), o.subjectID, o.traceID)
-	for i, e := range events {
-		if i > 0 {
-			rows.WriteString(", ")
-		}
-		rows.WriteString("($1, nullif($2, '')")
-		for n := range columns {
-			rows.WriteString(", $" + strconv.Itoa(len(args)+n+1))
-		}
-		rows.WriteByte(')')
+	rows := valuesWith(o.subjectID, o.traceID)
+	for _, e := range events {
 		var data *string
 		if len(e.Data) > 0 {
 			data = jsonText(e.Data)
 		}
-		args = append(args, e.Seq, e.At, e.Type, e.Actor, e.OnBehalfOf, data)
+		rows.add(`($1, nullif($2, ''), ?, ?, ?, ?, ?, ?)`, e.Seq, e.At, e.Type, e.Actor, e.OnBehalfOf, data)
 	}
-	w.batch.Queue(`INSERT INTO timeline (subject_id, trace_id, seq, at, type, actor, on_behalf_of, data) VALUES `+rows.String(), args...)
+	w.batch.Queue(`INSERT INTO timeline (subject_id, trace_id, seq, at, type, actor, on_behalf_of, data) VALUES `+rows.text.String(), rows.args...)
 }
 
 // jsonText is v as JSON. What is written here are maps of plain values; a value that is none is a defect of this program.
@@ -60,33 +74,24 @@ func jsonText(v any) *string {
 
 // tasks writes tasks as the step leaves them, each once: of several states of one task, the last.
 func (w *writer) tasks(o *origin, tasks []models.Task) {
-	var last []models.Task
+	rows := valuesWith(o.process, o.about, o.startedBy, o.approvalID)
 	for i, t := range tasks {
-		if !slices.ContainsFunc(tasks[i+1:], func(later models.Task) bool { return later.ID == t.ID }) {
-			last = append(last, t)
+		if slices.ContainsFunc(tasks[i+1:], func(later models.Task) bool { return later.ID == t.ID }) {
+			continue
 		}
+		var why *string
+		if len(t.Why) > 0 {
+			why = jsonText(t.Why)
+		}
+		rows.add(`(?, $1, ?, $2, nullif(?, ''), nullif(?, ''), ?, coalesce(?::timestamptz, 'infinity'), ?, ?, nullif(?, ''), ?, $3, nullif($4, ''))`,
+			t.ID, t.Kind, t.UserID, t.TeamID, string(t.State), t.DueAt, why, t.CreatedAt, t.DoneBy, t.DoneAt)
 	}
-	if len(last) == 0 {
+	if rows.text.Len() == 0 {
 		return
 	}
-	n := len(last)
-	ids, kinds, users, teams, states := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	dues, whys, since, doneBy, doneAt := make([]*time.Time, n), make([]*string, n), make([]time.Time, n), make([]string, n), make([]*time.Time, n)
-	for i, t := range last {
-		ids[i], kinds[i], users[i], teams[i], states[i] = t.ID, t.Kind, t.UserID, t.TeamID, string(t.State)
-		dues[i], since[i], doneBy[i], doneAt[i] = t.DueAt, t.CreatedAt, t.DoneBy, t.DoneAt
-		if len(t.Why) > 0 {
-			whys[i] = jsonText(t.Why)
-		}
-	}
 	w.batch.Queue(`INSERT INTO tasks (id, process, kind, subject_id, user_id, team_id, state, due_at, why, created_at, done_by, done_at, started_by, approval_id)
-		SELECT t.id, $1, t.kind, $2, nullif(t.user_id, ''), nullif(t.team_id, ''), t.state, coalesce(t.due_at, 'infinity'), t.why::jsonb, t.created_at,
-			nullif(t.done_by, ''), t.done_at, $3, nullif($4, '')
-		FROM unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::text[], $12::timestamptz[], $13::text[], $14::timestamptz[])
-			t(id, kind, user_id, team_id, state, due_at, why, created_at, done_by, done_at)
-		ON CONFLICT (id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at, why = excluded.why,
-			done_by = excluded.done_by, done_at = excluded.done_at`,
-		o.process, o.about, o.startedBy, o.approvalID, ids, kinds, users, teams, states, dues, whys, since, doneBy, doneAt)
+		VALUES `+rows.text.String()+` ON CONFLICT (id) DO UPDATE SET state = excluded.state, due_at = excluded.due_at, why = excluded.why,
+			done_by = excluded.done_by, done_at = excluded.done_at`, rows.args...)
 }
 
 // stayActive locks people against leaving until the transaction ends. If one has left, a division by zero ends it.
