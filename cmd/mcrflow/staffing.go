@@ -31,19 +31,11 @@ func (l *staffing) Deactivate(ctx context.Context, userID string, meta models.Me
 		return models.User{}, err
 	}
 	d := models.Deactivate{UserID: userID, HeirID: org.Supervisor(userID)}
-	data, err := json.Marshal(d)
-	if err != nil {
-		return models.User{}, err
-	}
 	u, err := l.store.DeactivateUser(ctx, d, meta, at, func(s models.CaseState) (models.CaseStep, error) {
 		if d.HeirID == "" {
 			return models.CaseStep{}, errs.New(errs.Conflict, "user.no_heir")
 		}
-		rules, err := l.rules.OfCase(ctx, &s, org)
-		if err != nil {
-			return models.CaseStep{}, err
-		}
-		return models.ApplyCase(&s, models.CaseEvent{Meta: meta, Action: models.ActionDeactivate, Data: data}, at, rules)
+		return l.step(ctx, org, &s, models.CaseEvent{Meta: meta, Action: models.ActionDeactivate}, d, at)
 	})
 	l.tellNow(ctx, err)
 	return u, err
@@ -56,16 +48,8 @@ func (l *staffing) Move(ctx context.Context, u models.User, password string, met
 		return models.User{}, err
 	}
 	org = org.With(models.OrgUserOf(u))
-	data, err := json.Marshal(models.ChangeTeam{UserID: u.ID})
-	if err != nil {
-		return models.User{}, err
-	}
 	u, err = l.store.MoveUser(ctx, u, password, func(s models.CaseState) (models.CaseStep, error) {
-		rules, err := l.rules.OfCase(ctx, &s, org)
-		if err != nil {
-			return models.CaseStep{}, err
-		}
-		return models.ApplyCase(&s, models.CaseEvent{Meta: meta, Action: models.ActionChangeTeam, Data: data}, at, rules)
+		return l.step(ctx, org, &s, models.CaseEvent{Meta: meta, Action: models.ActionChangeTeam}, models.ChangeTeam{UserID: u.ID}, at)
 	})
 	l.tellNow(ctx, err)
 	return u, err
@@ -79,18 +63,24 @@ func (l *staffing) Lead(ctx context.Context, t models.Team, meta models.Meta, at
 	}
 	org = org.WithTeam(t)
 	t, err = l.store.LeadTeam(ctx, t, func(s models.CaseState, from string) (models.CaseStep, error) {
-		data, err := json.Marshal(models.ChangeLead{TeamID: t.ID, FromID: from})
-		if err != nil {
-			return models.CaseStep{}, err
-		}
-		rules, err := l.rules.OfCase(ctx, &s, org)
-		if err != nil {
-			return models.CaseStep{}, err
-		}
-		return models.ApplyCase(&s, models.CaseEvent{Meta: meta, Action: models.ActionChangeLead, Data: data}, at, rules)
+		return l.step(ctx, org, &s, models.CaseEvent{Meta: meta, Action: models.ActionChangeLead}, models.ChangeLead{TeamID: t.ID, FromID: from}, at)
 	})
 	l.tellNow(ctx, err)
 	return t, err
+}
+
+// step decides the step of a case that follows from a change of people, in the organisation as it will be; data is what the event
+// says.
+func (l *staffing) step(ctx context.Context, org *models.Org, s *models.CaseState, e models.CaseEvent, data any, at time.Time) (models.CaseStep, error) {
+	var err error
+	if e.Data, err = json.Marshal(data); err != nil {
+		return models.CaseStep{}, err
+	}
+	rules, err := l.rules.OfCase(ctx, s, org)
+	if err != nil {
+		return models.CaseStep{}, err
+	}
+	return models.ApplyCase(s, e, at, rules)
 }
 
 // AddDeputy implements api.Staffing.
