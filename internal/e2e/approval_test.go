@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/mcrflow/mcrflow/internal/id"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -153,7 +154,7 @@ func TestABatchDecidesEachForItself(t *testing.T) {
 	a := chief.try(t, http.MethodPost, "/approvals/batch", M{"items": []M{
 		{"approval_id": first.id, "action": "approve"},
 		{"approval_id": second.id, "action": "reject", "comment": "No."},
-		{"approval_id": first.id[:len(first.id)-1] + "0", "action": "approve"},
+		{"approval_id": id.New(id.Approval), "action": "approve"},
 	}})
 	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
 	first.await("accountability_transfer_approved", 1)
