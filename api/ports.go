@@ -66,9 +66,9 @@ type People interface {
 	Deputy(ctx context.Context, id string) (models.Deputy, error)
 }
 
-// Staffing changes people and what they stand for, and tells the processes that go by it. It takes a leaver out of service: in one transaction the user becomes inactive, their tokens end, and every
-// case they are accountable for or hold moves to their supervisor. Likewise, the cases of a user who changes teams move with them,
-// and what waits for the supervisor of a team moves to the new one.
+// Staffing changes people and who stands in for them, and tells the processes that go by it. It takes a leaver out of service: in one
+// transaction the user becomes inactive, their tokens end, and every case they are accountable for or hold moves to their supervisor.
+// Likewise, the cases of a user who changes teams move with them, and what waits for the supervisor of a team moves to the new one.
 type Staffing interface {
 	Deactivate(ctx context.Context, userID string, meta models.Meta, at time.Time) (models.User, error)
 	// Move is People.UpdateUser for a user whose team may be another one.

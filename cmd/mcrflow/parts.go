@@ -243,8 +243,8 @@ func (p *parts) work() (*crew, error) {
 	ctx, end := context.WithCancel(context.Background())
 	c.end = end
 	go p.schedule(ctx)
-	l := &staffing{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version), log: p.log}
-	go l.keepTelling(ctx)
+	st := &staffing{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version), log: p.log}
+	go st.keepTelling(ctx)
 	return c, nil
 }
 

@@ -238,7 +238,7 @@ func (s *Store) DeputyRules(ctx context.Context, at time.Time) ([]models.Deputy,
 // FreshDeputyRules is DeputyRules as they stand, for who was told that they have changed.
 func (s *Store) FreshDeputyRules(ctx context.Context, at time.Time) ([]models.Deputy, error) {
 	now, generation := s.now(), s.cache.generation.Load()
-	rules, err := all[models.Deputy](s.db).Where("valid_until > ?", at).Order("id").Find(ctx)
+	rules, err := deputiesAt(s.db, at).Find(ctx)
 	if err != nil {
 		return nil, mapped(err)
 	}

@@ -186,6 +186,11 @@ func (s *Store) Deputies(ctx context.Context, userID string, p models.Page) ([]m
 	return list(ctx, q, p, ascending, func(d models.Deputy) string { return d.ID })
 }
 
+// deputiesAt are the rules of everybody that are not over at the instant, in the order of their ids.
+func deputiesAt(db *gorm.DB, at time.Time) gorm.ChainInterface[models.Deputy] {
+	return all[models.Deputy](db).Where("valid_until > ?", at).Order("id")
+}
+
 // Deputy returns one rule; not_found when there is none.
 func (s *Store) Deputy(ctx context.Context, id string) (models.Deputy, error) {
 	return find[models.Deputy](ctx, s.db, id)
@@ -205,7 +210,7 @@ func (s *Store) CreateDeputy(ctx context.Context, d models.Deputy, fits func(oth
 			if err := hold(tx, "deputies"); err != nil {
 				return err
 			}
-			others, err := all[models.Deputy](tx).Where("valid_until > ? AND id <> ?", s.now(), d.ID).Order("id").Find(ctx)
+			others, err := deputiesAt(tx, s.now()).Where("id <> ?", d.ID).Find(ctx)
 			if err != nil {
 				return err
 			}
@@ -245,7 +250,7 @@ func (s *Store) DeleteDeputy(ctx context.Context, id string) (models.Deputy, err
 // tellOfDeputies writes words to the open approvals of the users that rules for deputies have changed, so that tasks are offered, or
 // offered back; also to those of everybody in whose place the users may act: who is away is passed over for their own deputy.
 func (s *Store) tellOfDeputies(ctx context.Context, tx *gorm.DB, users ...string) error {
-	rules, err := all[models.Deputy](tx).Where("valid_until > ?", s.now()).Order("id").Find(ctx)
+	rules, err := deputiesAt(tx, s.now()).Find(ctx)
 	if err != nil {
 		return err
 	}
