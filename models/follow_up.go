@@ -14,7 +14,7 @@ const (
 	FollowUpType    = "FollowUp"
 	FollowUpProcess = "follow_up"
 	FollowUpAdopt   = "adopt"    // signal: the stored state has moved on, take it over
-	FollowUpOff     = "withdraw" // signal: what it asks about has changed or is off
+	FollowUpOff     = "withdraw" // signal: what it asks about has changed or is off, or the person has opted out elsewhere
 	FollowUpTold    = "survey"   // signal to the process that it asks about: a FollowUpFact
 )
 

@@ -148,11 +148,16 @@ func (t *followUpStep) optOut() {
 	s.OptedOut, t.Invitation.OptedOut = true, true
 	t.OptOut = t.Invitation.Recipient.Keys()
 	t.event("opted_out")
-	switch {
-	case s.Over():
-	case s.AnsweredAt != nil:
+	if !s.Over() {
+		t.leaveAlone()
+	}
+}
+
+// leaveAlone ends what is under way with somebody who does not want to be asked any more; what they said counts.
+func (t *followUpStep) leaveAlone() {
+	if t.s.AnsweredAt != nil {
 		t.settleAnswer()
-	default:
+	} else {
 		t.end(FollowUpWithdrawn, string(campaign.OptedOut), "withdrawn")
 	}
 }

@@ -109,10 +109,19 @@ func (t *followUpStep) take(old *FollowUpState, e FollowUpEvent) error {
 		if t.s.Over() {
 			return errs.New(errs.ProcessClosed, "survey.closed", "state", string(t.s.Status))
 		}
-		t.end(FollowUpWithdrawn, "", "withdrawn")
+		t.withdraw()
 		return nil
 	default:
 		return t.by(ruleCampaignPolicy, t.fall)
+	}
+}
+
+// withdraw ends the follow-up because what it asks about is off, or because the person does not want to be asked any more.
+func (t *followUpStep) withdraw() {
+	if t.rules.Facts.OptedOut {
+		t.leaveAlone()
+	} else {
+		t.end(FollowUpWithdrawn, "", "withdrawn")
 	}
 }
 

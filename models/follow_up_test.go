@@ -430,6 +430,28 @@ func TestFollowUp(t *testing.T) {
 		_, err := l.attempt(monday.Add(3*oneDay), off)
 		require.Equal(t, errs.ProcessClosed, errs.CodeOf(err))
 	})
+	t.Run("who_opted_out_elsewhere_is_not_called_any_more_but_what_they_said_counts", func(t *testing.T) {
+		t.Parallel()
+		byPhone := func(r *models.FollowUpRules, p *models.FollowUpPlan) {
+			p.Recipient.Email = ""
+			f := r.Policy.FollowUps[campaign.CaseResolved]
+			f.Channels = []campaign.Channel{campaign.ByPhone}
+			r.Policy.FollowUps = map[string]campaign.FollowUp{campaign.CaseResolved: f}
+		}
+		off := models.FollowUpEvent{Action: models.FollowUpWithdraw}
+		l := start(t, models.PurposeCase, byPhone)
+		l.r.Facts.OptedOut = true
+		step := l.must(monday.Add(time.Hour), off)
+		require.Equal(t, []any{models.FollowUpWithdrawn, "opt_out"}, []any{step.State.Status, step.State.Reason})
+		require.Equal(t, models.TaskCancelled, step.Tasks[0].State)
+		require.False(t, step.State.OptedOut, "they did so elsewhere, where it is counted")
+
+		l = start(t, models.PurposeCase, byPhone)
+		l.must(monday.Add(time.Hour), respond(t, member(o, "amy"), models.Response{Answers: scored(2), Partial: true}))
+		l.r.Facts.OptedOut = true
+		step = l.must(monday.Add(time.Hour+time.Minute), off)
+		require.Equal(t, models.FollowUpAnswered, step.State.Status)
+	})
 	t.Run("a_bad_answer_of_a_visitor_opens_one_case_with_the_account_manager", func(t *testing.T) {
 		t.Parallel()
 		l := asked(t, models.PurposeReception)

@@ -74,10 +74,7 @@ func (w *writer) followUp(old *models.FollowUpState, step *models.FollowUpStep) 
 		w.answers(step, i)
 	}
 	w.touch(step.Touch)
-	if len(step.OptOut) > 0 {
-		w.batch.Queue(`INSERT INTO opt_outs (person, invitation_id, at) SELECT unnest($1::text[]), $2, $3 ORDER BY 1 ON CONFLICT DO NOTHING`,
-			step.OptOut, s.ID, s.UpdatedAt)
-	}
+	w.optOut(s.ID, step.OptOut, s.UpdatedAt)
 	w.notices(o, step.Notices)
 }
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -241,6 +242,78 @@ func TestOptOut_counts_for_every_address_of_the_person(t *testing.T) {
 	again := p.begin(t, p.plan(models.PurposeCase, "case_2", models.Recipient{Name: "w", Email: "wang@bank.example"}))
 	require.Equal(t, []any{models.FollowUpSkipped, string(campaign.OptedOut)}, []any{again.Status, again.Reason})
 	require.Empty(t, p.verify(t))
+}
+
+func TestOptOut_ends_the_open_calls_to_the_person_and_no_others(t *testing.T) {
+	t.Parallel()
+	li := models.Recipient{ContactID: "contact_li", Name: "李", Phone: "+86 21 1235"}
+	for name, optOut := range map[string]func(t *testing.T, p *poll, asked models.FollowUpState){
+		"by a link whose process is under way": func(t *testing.T, p *poll, asked models.FollowUpState) {
+			p.does(t, asked.ID, &asked, models.FollowUpRespond, models.Response{OptOut: true})
+		},
+		"by a link that is over": func(t *testing.T, p *poll, asked models.FollowUpState) {
+			over := p.answer(t, asked, complete(5))
+			require.NoError(t, p.OptOut(t.Context(), over.ID, wang.Keys(), p.tick()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPoll(t, store.Options{})
+			asked := p.ask(t, p.plan(models.PurposeCase, "case_1", wang))
+			f := p.policy.FollowUps[campaign.CaseResolved]
+			f.Channels = []campaign.Channel{campaign.ByPhone}
+			p.policy.FollowUps[campaign.CaseResolved] = f
+			call := p.begin(t, p.plan(models.PurposeCase, "case_2", models.Recipient{Name: "王", Phone: "+86-21-1234"}))
+			toLi := p.begin(t, p.plan(models.PurposeCase, "case_3", li))
+			calls := p.campaignCalls(t, wang.Phone, li.Phone)
+
+			optOut(t, p, asked)
+			words, err := p.Words(t.Context(), 0, 10)
+			require.NoError(t, err)
+			var told []string
+			for _, w := range words {
+				require.Equal(t, models.FollowUpOff, w.Signal)
+				told = append(told, w.WorkflowID)
+			}
+			require.ElementsMatch(t, []string{models.FollowUpWorkflowID(call.ID), models.FollowUpWorkflowID(calls[0])}, told)
+			var open []string
+			require.NoError(t, p.DB().Raw(`SELECT subject_id FROM tasks WHERE kind = 'survey_call' AND state = 'open'`).Scan(&open).Error)
+			require.ElementsMatch(t, []string{call.ID, toLi.ID, calls[1]}, open, "a process ends its call itself")
+			var withdrawn, due []string
+			require.NoError(t, p.DB().Raw(`SELECT id FROM invitations WHERE withdrawn AND purpose = 'campaign'`).Scan(&withdrawn).Error)
+			require.Equal(t, calls[:1], withdrawn)
+			require.NoError(t, p.DB().Raw(`SELECT invitation_id FROM campaign_recipients WHERE due_at IS NOT NULL`).Scan(&due).Error)
+			require.Equal(t, calls[1:], due)
+
+			_, _, err = p.AdvanceFollowUp(t.Context(), calls[0], nil, p.decides(t.Context(), calls[0], models.FollowUpRespond, models.Response{Answers: scored("satisfaction", 5)}, p.tick()))
+			requireCode(t, errs.ProcessClosed, err)
+			call = p.does(t, call.ID, &call, models.FollowUpWithdraw, nil)
+			require.Equal(t, []any{models.FollowUpWithdrawn, string(campaign.OptedOut)}, []any{call.Status, call.Reason})
+			require.Empty(t, p.verify(t))
+		})
+	}
+}
+
+// campaignCalls are invitations of a campaign to people with these numbers, whom somebody is to call.
+func (p *poll) campaignCalls(t testing.TB, phones ...string) []string {
+	t.Helper()
+	d := &drive{Store: p.Store, now: p.tick()}
+	d.contacts(t, len(phones))
+	for i, phone := range phones {
+		d.exec(t, `UPDATE contacts SET phone = ?, email = '' WHERE name = ?`, phone, fmt.Sprint("p", i+1))
+	}
+	run := d.launched(t, campaign.Audience{}).Run
+	invitations := make([]string, len(phones))
+	for i, item := range d.claim(t, run.ID, "calls", len(phones), d.ask) {
+		o := d.sent(item.Row, "")
+		o.Channel, o.DueAt = campaign.ByPhone, &run.Until
+		o.Task = &models.Task{
+			ID: id.Derive(id.Task, item.Row.InvitationID, models.TaskSurveyCall), Kind: models.TaskSurveyCall, UserID: p.two.ID, CreatedAt: d.now, State: models.TaskOpen,
+		}
+		d.record(t, run.ID, o)
+		invitations[i] = item.Row.InvitationID
+	}
+	return invitations
 }
 
 func TestOpenComplaint_is_one_that_the_client_waits_for(t *testing.T) {

@@ -28,3 +28,9 @@ func ScoreSQL(f models.ScoreFilter) map[string]struct {
 
 // PersonFactsSQL is the statement of PersonFacts.
 const PersonFactsSQL = personFacts
+
+// TellCallsSQL and EndCallsSQL are the statements of an opt-out beside its own rows.
+const (
+	TellCallsSQL = tellCalls
+	EndCallsSQL  = endCalls
+)
