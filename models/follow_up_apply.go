@@ -111,6 +111,8 @@ func (t *followUpStep) take(old *FollowUpState, e FollowUpEvent) error {
 		}
 		t.withdraw()
 		return nil
+	case e.Action == FollowUpInherit:
+		return t.inherit(e)
 	default:
 		return t.by(ruleCampaignPolicy, t.fall)
 	}

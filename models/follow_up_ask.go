@@ -77,10 +77,31 @@ func (t *followUpStep) send(by campaign.Channel) {
 		s.Sending = &Sending{Wave: wave, Channel: by, Since: t.at}
 		return
 	}
-	caller := t.answerer()
-	s.Tasks = append(s.Tasks, t.open(s.ID, TaskSurveyCall, caller, &s.ExpiresAt, "rule", ruleCampaignPolicy, "number", s.Number))
-	t.notify(s.Seq+1, "survey_call", []string{caller}, "number", s.Number)
+	t.call(t.answerer(), ruleCampaignPolicy)
 	t.asked(by)
+}
+
+// call gives somebody the task to call.
+func (t *followUpStep) call(caller, rule string) {
+	s := t.s
+	s.Tasks = append(s.Tasks, t.open(s.ID, TaskSurveyCall, caller, &s.ExpiresAt, "rule", rule, "number", s.Number))
+	t.notify(s.Seq+1, "survey_call", []string{caller}, "number", s.Number)
+}
+
+// inherit gives the call of somebody who has left to their heir.
+func (t *followUpStep) inherit(e FollowUpEvent) error {
+	d, err := dataOf[Deactivate](e.Data)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(t.s.Tasks, func(call Task) bool { return call.UserID == d.UserID }) {
+		return errs.New(errs.Conflict, "survey.uninvolved")
+	}
+	t.actor = e.Meta.Actor.ID
+	t.s.Tasks = t.settle(t.s.Tasks, TaskCancelled)
+	t.event("inherited", "from_id", d.UserID, "to_id", d.HeirID)
+	t.call(d.HeirID, ruleLeft)
+	return nil
 }
 
 // asked records that the question has left.

@@ -214,6 +214,12 @@ func TestFollowUp(t *testing.T) {
 		return l
 	}
 
+	byPhone := func(r *models.FollowUpRules, p *models.FollowUpPlan) {
+		p.Recipient.Email = ""
+		f := r.Policy.FollowUps[campaign.CaseResolved]
+		f.Channels = []campaign.Channel{campaign.ByEmail, campaign.ByPhone}
+		r.Policy.FollowUps = map[string]campaign.FollowUp{campaign.CaseResolved: f}
+	}
 	t.Run("a_resolved_case_is_asked_about_at_once", func(t *testing.T) {
 		t.Parallel()
 		l := start(t, models.PurposeCase)
@@ -408,12 +414,7 @@ func TestFollowUp(t *testing.T) {
 	})
 	t.Run("who_has_only_a_phone_is_called_by_the_account_manager", func(t *testing.T) {
 		t.Parallel()
-		l := start(t, models.PurposeCase, func(r *models.FollowUpRules, p *models.FollowUpPlan) {
-			p.Recipient.Email = ""
-			f := r.Policy.FollowUps[campaign.CaseResolved]
-			f.Channels = []campaign.Channel{campaign.ByEmail, campaign.ByPhone}
-			r.Policy.FollowUps = map[string]campaign.FollowUp{campaign.CaseResolved: f}
-		})
+		l := start(t, models.PurposeCase, byPhone)
 		require.Equal(t, models.FollowUpAsked, l.state.Status)
 		require.Equal(t, "amy", l.state.Tasks[0].UserID)
 		require.Equal(t, models.TaskSurveyCall, l.state.Tasks[0].Kind)
@@ -432,12 +433,6 @@ func TestFollowUp(t *testing.T) {
 	})
 	t.Run("who_opted_out_elsewhere_is_not_called_any_more_but_what_they_said_counts", func(t *testing.T) {
 		t.Parallel()
-		byPhone := func(r *models.FollowUpRules, p *models.FollowUpPlan) {
-			p.Recipient.Email = ""
-			f := r.Policy.FollowUps[campaign.CaseResolved]
-			f.Channels = []campaign.Channel{campaign.ByPhone}
-			r.Policy.FollowUps = map[string]campaign.FollowUp{campaign.CaseResolved: f}
-		}
 		off := models.FollowUpEvent{Action: models.FollowUpWithdraw}
 		l := start(t, models.PurposeCase, byPhone)
 		l.r.Facts.OptedOut = true
@@ -451,6 +446,23 @@ func TestFollowUp(t *testing.T) {
 		l.r.Facts.OptedOut = true
 		step = l.must(monday.Add(time.Hour+time.Minute), off)
 		require.Equal(t, models.FollowUpAnswered, step.State.Status)
+	})
+	t.Run("the_heir_of_who_was_to_call_calls", func(t *testing.T) {
+		t.Parallel()
+		l := start(t, models.PurposeCase, byPhone)
+		left := func(who string) models.FollowUpEvent {
+			data, err := json.Marshal(models.Deactivate{UserID: who, HeirID: "sam"})
+			require.NoError(t, err)
+			return models.FollowUpEvent{Meta: models.Meta{Actor: member(o, "zoe")}, Action: models.FollowUpInherit, Data: data}
+		}
+		step := l.must(monday.Add(time.Hour), left("amy"))
+		require.Equal(t, []models.TaskState{models.TaskCancelled, models.TaskOpen}, []models.TaskState{step.Tasks[0].State, step.Tasks[1].State})
+		require.Len(t, step.State.Tasks, 1)
+		require.Equal(t, []any{"sam", &step.State.ExpiresAt}, []any{step.State.Tasks[0].UserID, step.State.Tasks[0].DueAt})
+		require.Equal(t, "sam", step.Notices[0].UserID)
+		require.Equal(t, "inherited", step.Events[0].Type)
+		_, err := l.attempt(monday.Add(2*time.Hour), left("amy"))
+		require.Equal(t, errs.Conflict, errs.CodeOf(err), "told twice")
 	})
 	t.Run("a_bad_answer_of_a_visitor_opens_one_case_with_the_account_manager", func(t *testing.T) {
 		t.Parallel()

@@ -39,8 +39,9 @@ func LeadWords(fromID string, approvals []string) ([]Word, error) {
 	return words, err
 }
 
-// LeaverWords tell the approvals, the receptions and the clients' relationships in which a leaver has a part; each finds somebody else.
-func LeaverWords(d Deactivate, meta Meta, approvals, receptions, clients []string) ([]Word, error) {
+// LeaverWords tell the approvals, the receptions and the clients' relationships in which a leaver has a part, and the surveys for which
+// they were to call; each finds somebody else.
+func LeaverWords(d Deactivate, meta Meta, approvals, receptions, clients, calls []string) ([]Word, error) {
 	data, err := json.Marshal(d)
 	if err != nil {
 		return nil, err
@@ -53,12 +54,19 @@ func LeaverWords(d Deactivate, meta Meta, approvals, receptions, clients []strin
 	if err != nil {
 		return nil, err
 	}
+	call, err := json.Marshal(FollowUpEvent{Meta: meta, Action: FollowUpInherit, Data: data})
+	if err != nil {
+		return nil, err
+	}
 	words := RecheckWords(approvals)
 	for _, id := range receptions {
 		words = append(words, Word{WorkflowID: ReceptionWorkflowID(id), Signal: ReceptionLeft, Arg: left})
 	}
 	for _, id := range clients {
 		words = append(words, Word{WorkflowID: RelationshipWorkflowID(id), Signal: RelationshipChanged, Arg: gone})
+	}
+	for _, id := range calls {
+		words = append(words, Word{WorkflowID: FollowUpWorkflowID(id), Signal: FollowUpLeft, Arg: call})
 	}
 	return words, nil
 }

@@ -34,9 +34,7 @@ func followUpSpec(in models.FollowUpInput) spec[models.FollowUpState, models.Fol
 	told := in.Told
 	s := spec[models.FollowUpState, models.FollowUpEvent]{
 		process: models.FollowUpProcess, first: string(models.FollowUpRespond), again: true,
-		signals: []string{models.FollowUpOff}, receive: func(c workflow.ReceiveChannel, _ string) (models.FollowUpEvent, bool) {
-			return models.FollowUpEvent{Action: models.FollowUpWithdraw}, c.ReceiveAsync(nil)
-		},
+		signals: []string{models.FollowUpOff, models.FollowUpLeft}, receive: receiveForFollowUp,
 		name: func(e models.FollowUpEvent) string { return string(e.Action) },
 		tick: models.FollowUpEvent{Action: models.FollowUpTick}, adopt: models.FollowUpEvent{Action: models.FollowUpAdopted},
 		meta: func(e models.FollowUpEvent) models.Meta { return e.Meta },
@@ -84,6 +82,16 @@ func followUpSpec(in models.FollowUpInput) spec[models.FollowUpState, models.Fol
 		return workflow.NewContinueAsNewError(ctx, FollowUp, models.FollowUpInput{InvitationID: in.InvitationID, Plan: in.Plan, State: p.state, Unsent: p.unsent, Told: told, News: p.known})
 	}
 	return s
+}
+
+// receiveForFollowUp reads that it is off, and that who was to call has left.
+func receiveForFollowUp(c workflow.ReceiveChannel, signal string) (models.FollowUpEvent, bool) {
+	if signal == models.FollowUpOff {
+		return models.FollowUpEvent{Action: models.FollowUpWithdraw}, c.ReceiveAsync(nil)
+	}
+	var e models.FollowUpEvent
+	ok := c.ReceiveAsync(&e)
+	return e, ok
 }
 
 // ask sends a message without keeping the process waiting, and says what became of it. It is tried until the time to answer

@@ -271,6 +271,26 @@ func TestFollowUp(t *testing.T) {
 		require.Equal(t, models.FollowUpWithdrawn, q.run(followUpPlan(models.PurposeCase)))
 		require.Len(t, q.asks, 1)
 	})
+	t.Run("the_heir_of_who_was_to_call_is_asked_to", func(t *testing.T) {
+		t.Parallel()
+		q := inquire(t)
+		q.send = func(models.AskFollowUp) (models.SendResult, error) { return models.SendRejected, nil }
+		var caller string
+		q.env.RegisterDelayedCallback(func() {
+			caller = q.store.state.Tasks[0].UserID
+			data, err := json.Marshal(models.Deactivate{UserID: caller, HeirID: "heir"})
+			require.NoError(t, err)
+			q.env.SignalWorkflow(models.FollowUpLeft, models.FollowUpEvent{Action: models.FollowUpInherit, Data: data})
+		}, 30*time.Hour)
+		q.env.RegisterDelayedCallback(func() {
+			require.NotEqual(t, "heir", caller)
+			require.Len(t, q.store.state.Tasks, 1)
+			require.Equal(t, "heir", q.store.state.Tasks[0].UserID)
+		}, 31*time.Hour)
+		q.answers(32*time.Hour, 5, false)
+		require.Equal(t, models.FollowUpAnswered, q.run(followUpPlan(models.PurposeCase)))
+		require.NotEmpty(t, caller)
+	})
 	t.Run("a_channel_that_is_down_is_waited_for", func(t *testing.T) {
 		t.Parallel()
 		q := inquire(t)

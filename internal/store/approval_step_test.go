@@ -249,7 +249,7 @@ func TestApproval_of_a_leaver_is_found_after_they_have_left(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, g.Wait())
 	require.EqualValues(t, asked, len(found)+int(refused.Load()))
-	words, err := models.LeaverWords(models.Deactivate{UserID: k.boss.ID}, models.Meta{}, found, nil, nil)
+	words, err := models.LeaverWords(models.Deactivate{UserID: k.boss.ID}, models.Meta{}, found, nil, nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, words, untold(t, k.Store), "the processes of all of them are told")
 	again, err := k.OpenApprovalsOf(t.Context(), k.boss.ID)

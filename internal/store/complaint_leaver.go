@@ -22,7 +22,7 @@ const attemptsToLeave = 20
 // who is inactive already stays as they are. Errors: not_found; conflict user.no_heir when a step leaves a case
 // without an owner or with the leaver; those of decide.
 //
-// Approvals, receptions and relationships stay as they are: once the user is inactive nobody can give them a task any more, and
+// Approvals, receptions, relationships and surveys stay as they are: once the user is inactive nobody can give them a task any more, and
 // their processes find others. They and the processes of the cases are told of it by words, which are written with it.
 //
 // Cases are locked before the user, as every step does: so the two never wait for each other. A case that somebody gave
@@ -118,7 +118,32 @@ func (w *writer) ofLeaver(ctx context.Context, d models.Deactivate, meta models.
 	if err != nil {
 		return nil, err
 	}
-	return models.LeaverWords(d, meta, approvals, receptions, clients)
+	calls, err := w.inheritCalls(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return models.LeaverWords(d, meta, approvals, receptions, clients, calls)
+}
+
+// callsOf finds the invitations to whose people the user is to call.
+const callsOf = `SELECT subject_id FROM tasks WHERE holder = $1 AND state = 'open' AND kind = '` + models.TaskSurveyCall + `' ORDER BY subject_id`
+
+// inheritCalls gives the heir the calls of campaigns that the leaver was to make. It lists all calls: those that have a process are given
+// away by that. Without an heir they stay until they expire.
+func (w *writer) inheritCalls(ctx context.Context, d models.Deactivate) ([]string, error) {
+	if d.HeirID == "" {
+		return nil, nil
+	}
+	calls, err := w.ids(ctx, callsOf, d.UserID)
+	if err != nil || len(calls) == 0 {
+		return nil, err
+	}
+	if err := w.checkActive(ctx, []string{d.HeirID}, errs.New(errs.Conflict, "user.no_heir")); err != nil {
+		return nil, err
+	}
+	w.batch.Queue(`UPDATE tasks t SET user_id = $2 WHERE subject_id = ANY($1) AND state = 'open' AND kind = $3
+		AND NOT EXISTS (SELECT FROM follow_ups f WHERE f.id = t.subject_id)`, calls, d.HeirID, models.TaskSurveyCall)
+	return calls, nil
 }
 
 // left refuses a step after which the leaver, or nobody, still holds something.

@@ -294,6 +294,46 @@ func TestOptOut_ends_the_open_calls_to_the_person_and_no_others(t *testing.T) {
 	}
 }
 
+func TestLeaver_gives_their_calls_to_the_heir(t *testing.T) {
+	t.Parallel()
+	p := newPoll(t, store.Options{})
+	f := p.policy.FollowUps[campaign.CaseResolved]
+	f.Channels = []campaign.Channel{campaign.ByPhone}
+	p.policy.FollowUps[campaign.CaseResolved] = f
+	call := p.begin(t, p.plan(models.PurposeCase, "case_1", wang))
+	calls := p.campaignCalls(t, "+86 21 1236")
+	leave := func(d models.Deactivate) error {
+		_, err := p.DeactivateUser(t.Context(), d, models.Meta{}, p.tick(), inherits(p.two, p.one))
+		return err
+	}
+	gone := p.member(t, "gone", p.team)
+	require.NoError(t, leave(models.Deactivate{UserID: gone.ID}))
+	require.Equal(t, "user.no_heir", requireCode(t, errs.Conflict, leave(models.Deactivate{UserID: p.two.ID, HeirID: gone.ID})).Key)
+
+	d := models.Deactivate{UserID: p.two.ID, HeirID: p.one.ID}
+	require.NoError(t, leave(d))
+	words := untold(t, p.Store)
+	var told []string
+	for _, w := range words {
+		require.Equal(t, models.FollowUpLeft, w.Signal)
+		told = append(told, w.WorkflowID)
+	}
+	require.ElementsMatch(t, []string{models.FollowUpWorkflowID(call.ID), models.FollowUpWorkflowID(calls[0])}, told)
+	holders := func() map[string]string {
+		var rows []struct{ SubjectID, UserID string }
+		require.NoError(t, p.DB().Raw(`SELECT subject_id, user_id FROM tasks WHERE kind = 'survey_call' AND state = 'open'`).Scan(&rows).Error)
+		held := map[string]string{}
+		for _, row := range rows {
+			held[row.SubjectID] = row.UserID
+		}
+		return held
+	}
+	require.Equal(t, map[string]string{call.ID: p.two.ID, calls[0]: p.one.ID}, holders(), "a process gives its call away itself")
+	p.does(t, call.ID, &call, models.FollowUpInherit, d)
+	require.Equal(t, map[string]string{call.ID: p.one.ID, calls[0]: p.one.ID}, holders())
+	require.Empty(t, p.verify(t))
+}
+
 // campaignCalls are invitations of a campaign to people with these numbers, whom somebody is to call.
 func (p *poll) campaignCalls(t testing.TB, phones ...string) []string {
 	t.Helper()
