@@ -51,6 +51,7 @@ type Deps struct {
 
 	People        People
 	Staffing      Staffing
+	Words         Words
 	Clients       Clients
 	Policies      Policies
 	Notifications Notifications
@@ -174,7 +175,7 @@ func resources(d Deps, rules *rulebook.Book, e *edge) []resource {
 		&notifications{store: d.Notifications, now: now},
 		&webhooks{store: d.Webhooks, now: now},
 		&channels{store: d.Channels, sender: d.Messenger, email: d.Email, now: now},
-		&clients{store: d.Clients, people: d.People, bonds: bonds, now: now},
+		&clients{store: d.Clients, people: d.People, words: d.Words, bonds: bonds, now: now},
 		&relationships{relationshipCommands: bonds, org: d.Organisation, rules: rules, now: now},
 		&assessments{recorded}, &interactions{recorded}, &commitments{recorded}, &opinions{recorded}, &leads{recorded},
 		&concentration{store: d.Grading, rules: rules},

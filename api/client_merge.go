@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
@@ -112,15 +111,12 @@ func (h *clients) merge(c *gin.Context) {
 	row, err := h.store.MergeClient(c.Request.Context(), models.ClientMerge{
 		ClientID: c.Param("id"), IntoID: req.IntoID, Reason: strings.TrimSpace(req.Reason), By: caller(c).User.ID, At: h.now().UTC(),
 		CommandID: commandID(c),
-	})
+	}, models.MergedWord(c.Param("id"), req.IntoID, metaOf(c)), models.AlignWord(req.IntoID)) // which may have got an account manager
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	h.tell(c, row.ID, func(ctx context.Context, clientID string) error {
-		return h.bonds.merged(ctx, clientID, req.IntoID, metaOf(c))
-	})
-	h.tell(c, req.IntoID, h.bonds.aligned) // it may have got an account manager
+	h.words.Tell(c.Request.Context())
 	etag(c, row.Version)
 	answer(c, http.StatusOK, toClientView(row))
 }

@@ -17,6 +17,7 @@ import (
 type clients struct {
 	store  Clients
 	people People
+	words  Words
 	bonds  relationshipCommands
 	now    func() time.Time
 }
@@ -137,7 +138,7 @@ func (h *clients) create(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	h.tell(c, row.ID, h.bonds.begin) // what does not begin now is begun by a sweep
+	h.begin(c, row.ID)
 	etag(c, row.Version)
 	created(c, row.ID, newClientView{toClientView(row), each(duplicates, toClientDuplicateView)})
 }
@@ -168,6 +169,10 @@ func (h *clients) patch(c *gin.Context) {
 		fail(c, f.err())
 		return
 	}
+	var words []models.Word
+	if req.AccountManagerID.set || req.Status.set {
+		words = append(words, models.AlignWord(c.Param("id")))
+	}
 	row, err := change(c, func(row models.Client) int64 { return row.Version }, h.store.Client,
 		func(row *models.Client) error {
 			if err := row.Open(); err != nil {
@@ -190,13 +195,15 @@ func (h *clients) patch(c *gin.Context) {
 			}
 			row.AccountManagerID = req.AccountManagerID.value
 			return h.sound(c.Request.Context(), *row)
-		}, h.store.UpdateClient)
+		}, func(ctx context.Context, row models.Client) (models.Client, error) {
+			return h.store.UpdateClient(ctx, row, words...)
+		})
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	if req.AccountManagerID.set || req.Status.set {
-		h.tell(c, row.ID, h.bonds.aligned)
+	if len(words) > 0 {
+		h.words.Tell(c.Request.Context())
 	}
 	etag(c, row.Version)
 	answer(c, http.StatusOK, toClientView(row))
@@ -215,16 +222,15 @@ func (h *clients) mayMove(c *gin.Context, row models.Client, req patchClientRequ
 	return forbidden(models.PermRelationshipManage)
 }
 
-// tellWithin bounds how long the answer to a change of a client waits for its process.
-const tellWithin = 2 * time.Second
+// beginWithin bounds how long the answer to a new client waits for its process.
+const beginWithin = 2 * time.Second
 
-// tell tells the process of a client what became of its row, which is stored. That it cannot be told now fails nothing: it
-// finds out by itself.
-func (h *clients) tell(c *gin.Context, clientID string, what func(context.Context, string) error) {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), tellWithin)
+// begin begins the process of a client that is stored. What does not begin now is begun by a sweep.
+func (h *clients) begin(c *gin.Context, clientID string) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), beginWithin)
 	defer cancel()
-	if err := what(ctx, clientID); err != nil {
-		edgeOf(c).log.WarnContext(ctx, "client's process not told", "client_id", clientID, "request_id", requestIDOf(c), "err", err)
+	if err := h.bonds.begin(ctx, clientID); err != nil {
+		edgeOf(c).log.WarnContext(ctx, "client's process not begun yet", "client_id", clientID, "request_id", requestIDOf(c), "err", err)
 	}
 }
 

@@ -85,7 +85,8 @@ type Clients interface {
 	Client(ctx context.Context, id string) (models.Client, error)
 	Clients(ctx context.Context, f ClientFilter, p models.Page) ([]models.Client, string, error)
 	CreateClient(ctx context.Context, c models.Client) (models.Client, error)
-	UpdateClient(ctx context.Context, c models.Client) (models.Client, error)
+	// UpdateClient writes words with it (see Words).
+	UpdateClient(ctx context.Context, c models.Client, words ...models.Word) (models.Client, error)
 	Contacts(ctx context.Context, clientID string, p models.Page) ([]models.Contact, string, error)
 	// Contact answers not_found for a contact of another client.
 	Contact(ctx context.Context, clientID, contactID string) (models.Contact, error)
@@ -94,9 +95,15 @@ type Clients interface {
 	UpdateContact(ctx context.Context, c models.Contact) (models.Contact, error)
 	// ClientDuplicates finds the clients that may be the same company, stored or not, the likeliest first.
 	ClientDuplicates(ctx context.Context, of models.ClientTraits, most int) ([]models.ClientDuplicate, error)
-	// MergeClient joins a duplicate into its survivor, once per request, and answers the duplicate. Errors: not_found, invalid,
-	// client_merged.
-	MergeClient(ctx context.Context, m models.ClientMerge) (models.Client, error)
+	// MergeClient joins a duplicate into its survivor, once per request, and answers the duplicate; words are written with it (see
+	// Words). Errors: not_found, invalid, client_merged.
+	MergeClient(ctx context.Context, m models.ClientMerge, words ...models.Word) (models.Client, error)
+}
+
+// Words tells processes what transactions have written for them.
+type Words interface {
+	// Tell tells now what can be told now; a worker tells the rest.
+	Tell(ctx context.Context)
 }
 
 // Policies is the store of published policy and calendar versions; they are immutable. Latest and InForce answer not_found

@@ -173,7 +173,10 @@ func (e *bondEngine) Start(_ context.Context, _, workflowID string, input any, n
 func (e *bondEngine) Signal(_ context.Context, workflowID, name string, arg any) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	event := arg.(models.RelationshipEvent)
+	var event models.RelationshipEvent
+	if err := json.Unmarshal(arg.(json.RawMessage), &event); err != nil {
+		return err
+	}
 	e.sent = append(e.sent, bondTold{workflowID: workflowID, name: name, event: event})
 	clientID := strings.TrimPrefix(workflowID, "client/")
 	if _, begun := e.store.states[clientID]; !begun {

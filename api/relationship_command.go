@@ -69,27 +69,3 @@ func (h *relationshipCommands) start(ctx context.Context, clientID, name, update
 		name, updateID, e)
 	return err
 }
-
-// aligned tells the process that the client's row was changed outside of it. One that is not told now finds out at its next
-// step, so a failure is none of the caller's business.
-func (h *relationshipCommands) aligned(ctx context.Context, clientID string) error {
-	return h.changed(ctx, clientID, models.RelationshipEvent{Action: models.RelationshipAlign})
-}
-
-// merged tells the process of a client that the client was a duplicate: it ends.
-func (h *relationshipCommands) merged(ctx context.Context, clientID, intoID string, by models.Meta) error {
-	raw, err := json.Marshal(models.MergedClient{IntoID: intoID})
-	if err != nil {
-		return err
-	}
-	return h.changed(ctx, clientID, models.RelationshipEvent{Meta: by, Action: models.RelationshipMerged, Data: raw})
-}
-
-// changed tells the process, if it runs, of a change outside of it.
-func (h *relationshipCommands) changed(ctx context.Context, clientID string, e models.RelationshipEvent) error {
-	err := h.engine.Signal(ctx, models.RelationshipWorkflowID(clientID), models.RelationshipChanged, e)
-	if errs.CodeOf(err) == errs.NotFound {
-		return nil
-	}
-	return err
-}

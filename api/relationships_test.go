@@ -291,8 +291,10 @@ func TestMasterDataReachTheProcessOfTheClient(t *testing.T) {
 	b.refused(amy, "/clients/"+other+"/lose", `{"reason":"x"}`, http.StatusConflict, "client_merged")
 	problem(t, b.call(eve, "GET", "/clients/"+other+"/relationship", ""), http.StatusNotFound, "not_found")
 
+	third := object(t, b.call("boss", "POST", "/clients", `{"name":"Green Hill"}`), http.StatusCreated)["id"].(string)
 	b.engine.err = errs.New(errs.Unavailable, "unavailable.engine")
 	object(t, b.call("boss", "POST", "/clients", `{"name":"Red Sea"}`), http.StatusCreated)
-	object(t, b.call("boss", "PATCH", firm, `{"status":"active"}`), http.StatusOK)
-	require.Contains(t, b.log.String(), "client's process not told")
+	require.Contains(t, b.log.String(), "client's process not begun yet")
+	object(t, b.call("boss", "PATCH", "/clients/"+third, `{"status":"active"}`), http.StatusOK)
+	require.Equal(t, []models.Word{models.AlignWord(third)}, b.words, "a worker tells it later")
 }

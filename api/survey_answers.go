@@ -23,13 +23,14 @@ import (
 type answering struct {
 	engine Engine
 	store  Surveys
+	words  Words
 	rules  *rulebook.Book
 	hash   func(token string) (hash [32]byte, ok bool)
 	now    func() time.Time
 }
 
 func newAnswering(d Deps, rules *rulebook.Book, now func() time.Time) *answering {
-	return &answering{engine: d.Engine, store: d.Surveys, rules: rules, hash: d.HashLink, now: now}
+	return &answering{engine: d.Engine, store: d.Surveys, words: d.Words, rules: rules, hash: d.HashLink, now: now}
 }
 
 // personalLink reports whether a path holds the secret of a personal link, which is nobody's business but the recipient's:
@@ -129,6 +130,9 @@ func (h *answering) submit(ctx context.Context, i asked, meta models.Meta, r mod
 	if errs.CodeOf(err) == errs.NotFound { // it has just ended
 		return errs.Wrap(err, errs.ProcessClosed, "survey.answered")
 	}
+	if err == nil && r.OptOut {
+		h.words.Tell(ctx) // that nobody calls any more
+	}
 	return err
 }
 
@@ -158,7 +162,11 @@ func (h *answering) optOut(ctx context.Context, i asked, meta models.Meta) error
 			return err
 		}
 	}
-	return h.store.OptOut(ctx, i.ID, i.Recipient.Keys(), h.now().UTC())
+	err := h.store.OptOut(ctx, i.ID, i.Recipient.Keys(), h.now().UTC())
+	if err == nil {
+		h.words.Tell(ctx)
+	}
+	return err
 }
 
 // linkMeta is the authority of who holds a personal link.

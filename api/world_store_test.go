@@ -185,13 +185,22 @@ func (w *world) CreateClient(_ context.Context, c models.Client) (models.Client,
 	return create(w, &w.clients, c.ID, c)
 }
 
-func (w *world) UpdateClient(_ context.Context, c models.Client) (models.Client, error) {
+func (w *world) UpdateClient(_ context.Context, c models.Client, words ...models.Word) (models.Client, error) {
 	if w.clients.byID[c.ID].Version != c.Version {
 		return c, stale()
 	}
 	c.Version++
 	w.clients.put(c.ID, c)
+	w.words = append(w.words, words...)
 	return c, nil
+}
+
+// Tell tells processes what was written for them.
+func (w *world) Tell(ctx context.Context) {
+	w.words = slices.DeleteFunc(w.words, func(word models.Word) bool {
+		err := w.deps.Engine.Signal(ctx, word.WorkflowID, word.Signal, word.Arg)
+		return errs.CodeOf(err) != errs.Unavailable
+	})
 }
 
 func (w *world) Contacts(_ context.Context, clientID string, p models.Page) ([]models.Contact, string, error) {
@@ -229,7 +238,7 @@ func (w *world) ClientDuplicates(_ context.Context, of models.ClientTraits, most
 	return models.ClientDuplicates(of, others, most), w.broken
 }
 
-func (w *world) MergeClient(_ context.Context, m models.ClientMerge) (models.Client, error) {
+func (w *world) MergeClient(_ context.Context, m models.ClientMerge, words ...models.Word) (models.Client, error) {
 	from, err := read(w, &w.clients, m.ClientID)
 	if err != nil {
 		return from, err
@@ -243,6 +252,7 @@ func (w *world) MergeClient(_ context.Context, m models.ClientMerge) (models.Cli
 		w.clients.put(from.ID, from)
 		w.clients.put(into.ID, into)
 		w.merges = append(w.merges, m)
+		w.words = append(w.words, words...)
 	}
 	return from, err
 }

@@ -41,6 +41,7 @@ type world struct {
 	clients       rows[models.Client]
 	contacts      rows[models.Contact]
 	merges        []models.ClientMerge
+	words         []models.Word // not told yet
 	webhooks      rows[models.Webhook]
 	channels      map[models.ChannelKind]models.Channel
 	messages      []channel.Message
@@ -110,7 +111,7 @@ func newWorld(t testing.TB, change ...func(*api.Deps)) *world {
 		Log: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Texts: texts,
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return noon }, Version: "test",
 		Stopping: func() bool { return w.stopping },
-		Engine:   worldEngine{w}, Database: worldDatabase{w}, Sessions: w, Idempotency: w, People: w, Staffing: w, Clients: w,
+		Engine:   worldEngine{w}, Database: worldDatabase{w}, Sessions: w, Idempotency: w, People: w, Staffing: w, Words: w, Clients: w,
 		Policies: w, Notifications: w, Webhooks: w, Channels: w, Messenger: w, Resources: w, Budgets: w, Organisation: w, Cases: noCases{world: w}, Approvals: noApprovals{}, Receptions: noReceptions{}, Relationships: noRelationships{world: w}, Grading: &graders{world: w},
 		Campaigns: noCampaigns{}, Surveys: noSurveys{}, HashLink: worldLink,
 		Inspections: reports{}, Discipline: newWeeklies(),

@@ -39,6 +39,17 @@ func LeadWords(fromID string, approvals []string) ([]Word, error) {
 	return words, err
 }
 
+// AlignWord tells the process of a client that the client's row has changed.
+func AlignWord(clientID string) Word {
+	return Word{WorkflowID: RelationshipWorkflowID(clientID), Signal: RelationshipChanged, Arg: raw(RelationshipEvent{Action: RelationshipAlign})}
+}
+
+// MergedWord tells the process of a client that the client was a duplicate: it ends.
+func MergedWord(clientID, intoID string, by Meta) Word {
+	e := RelationshipEvent{Meta: by, Action: RelationshipMerged, Data: raw(MergedClient{IntoID: intoID})}
+	return Word{WorkflowID: RelationshipWorkflowID(clientID), Signal: RelationshipChanged, Arg: raw(e)}
+}
+
 // LeaverWords tell the approvals, the receptions and the clients' relationships in which a leaver has a part, and the surveys for which
 // they were to call; each finds somebody else.
 func LeaverWords(d Deactivate, meta Meta, approvals, receptions, clients, calls []string) ([]Word, error) {

@@ -124,6 +124,7 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	words := &teller{store: p.store, engine: engine, log: p.log}
 	deps := api.Deps{
 		Log: p.log, Texts: p.texts, Metrics: metrics, Stopping: s.stopping.Load, Version: version, PublicURL: p.config.PublicURL,
 		TrustedProxies: p.config.TrustedProxies.Strings(),
@@ -131,7 +132,7 @@ func (p *parts) serve(ctx context.Context) (*server, error) {
 			PerSecond: p.config.RequestsPerSecond, Burst: int(2 * p.config.RequestsPerSecond), LoginPerMinute: p.config.LoginsPerMinute, LoginBurst: max(1, int(p.config.LoginsPerMinute/2)),
 		},
 		Engine: engine, Database: p.store, Sessions: p.store, Idempotency: p.store,
-		People: p.store, Staffing: &staffing{store: p.store, rules: p.rules, engine: engine, log: p.log},
+		People: p.store, Staffing: &staffing{store: p.store, rules: p.rules, words: words}, Words: words,
 		Clients: p.store, Policies: p.store, Notifications: p.store, Webhooks: p.store, Resources: p.store, Budgets: p.store,
 		Channels: p.store, Messenger: channel.New(mailer, p.store, time.Now), Email: mailer.Configured(),
 		Organisation: p.store, Cases: p.store, Approvals: p.store, Receptions: p.store, Relationships: p.store, Grading: p.store, Inspections: p.store, Discipline: p.store,
@@ -243,8 +244,8 @@ func (p *parts) work() (*crew, error) {
 	ctx, end := context.WithCancel(context.Background())
 	c.end = end
 	go p.schedule(ctx)
-	st := &staffing{store: p.store, rules: p.rules, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version), log: p.log}
-	go st.keepTelling(ctx)
+	words := &teller{store: p.store, engine: temporalx.NewEngine(p.engine, models.ComplaintTaskQueue, version), log: p.log}
+	go words.keepTelling(ctx)
 	return c, nil
 }
 

@@ -16,7 +16,7 @@ import (
 // stay where they are, marked as left and leading to their like, which takes what it lacked. What was merged into the
 // duplicate before leads to the survivor from now on. Errors: not_found; invalid when the survivor is unknown or the duplicate
 // itself; client_merged when either was merged before.
-func (s *Store) MergeClient(ctx context.Context, m models.ClientMerge) (models.Client, error) {
+func (s *Store) MergeClient(ctx context.Context, m models.ClientMerge, words ...models.Word) (models.Client, error) {
 	var merged models.Client
 	err := s.tx(ctx, func(tx *gorm.DB) error {
 		// Merges wait for each other: two that cross never make a circle, nor do they wait for each other's rows.
@@ -38,7 +38,10 @@ func (s *Store) MergeClient(ctx context.Context, m models.ClientMerge) (models.C
 		if merged, err = merge(ctx, tx, duplicate, survivor, m); err != nil {
 			return err
 		}
-		return tx.Create(&m).Error
+		if err := tx.Create(&m).Error; err != nil {
+			return err
+		}
+		return write(tx, words)
 	})
 	return merged, err
 }

@@ -58,13 +58,16 @@ func TestMerge_moves_the_contacts_and_keeps_the_duplicate_as_an_alias(t *testing
 	moves := newContact(t, s, from, models.Contact{Name: "王芳", Influence: ptr(8), Role: models.ContactDecisionMaker})
 
 	m := mergeOf(from, into, boss)
-	got, err := s.MergeClient(t.Context(), m)
+	words := []models.Word{models.MergedWord(from.ID, into.ID, models.Meta{}), models.AlignWord(into.ID)}
+	got, err := s.MergeClient(t.Context(), m, words...)
 	require.NoError(t, err)
+	require.Equal(t, []string{"changed client/" + from.ID, "changed client/" + into.ID}, signals(t, s))
 	require.Equal(t, models.ClientMerged, got.Status)
 	require.Equal(t, into.ID, *got.MergedIntoID)
 	require.Equal(t, "CRM-1", got.ExternalRef)
-	again, err := s.MergeClient(t.Context(), m)
+	again, err := s.MergeClient(t.Context(), m, words...)
 	require.NoError(t, err, "a repetition of the request")
+	require.Empty(t, signals(t, s))
 	require.Equal(t, got, again)
 
 	survivor, err := s.Client(t.Context(), into.ID)

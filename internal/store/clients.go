@@ -4,6 +4,8 @@ import (
 	"context"
 	"unicode/utf8"
 
+	"gorm.io/gorm"
+
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -48,12 +50,18 @@ func (s *Store) CreateClient(ctx context.Context, c models.Client) (models.Clien
 
 // UpdateClient writes a client whose Version is the stored one, and returns the new row. The class is written too: that
 // only an approval changes it is the rule of the caller. Errors: not_found; precondition_failed; else as CreateClient.
-func (s *Store) UpdateClient(ctx context.Context, c models.Client) (models.Client, error) {
+func (s *Store) UpdateClient(ctx context.Context, c models.Client, words ...models.Word) (models.Client, error) {
 	version := c.Version
 	c.Version++
 	c.NameKey = models.NameKey(c.Name)
-	err := update(ctx, s.db, &c, c.ID, version,
-		"name", "name_key", "industry", "region", "class", "account_manager_id", "status", "external_ref", "sales_12m", "currency")
+	err := s.tx(ctx, func(tx *gorm.DB) error {
+		err := update(ctx, tx, &c, c.ID, version,
+			"name", "name_key", "industry", "region", "class", "account_manager_id", "status", "external_ref", "sales_12m", "currency")
+		if err != nil {
+			return err
+		}
+		return write(tx, words)
+	})
 	if err != nil {
 		return models.Client{}, err
 	}

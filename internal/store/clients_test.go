@@ -43,11 +43,13 @@ func TestClient_update_checks_version_and_values(t *testing.T) {
 	require.NoError(t, err)
 	changed := c
 	changed.Name, changed.Status = "New", "dormant"
-	got, err := s.UpdateClient(t.Context(), changed)
+	got, err := s.UpdateClient(t.Context(), changed, models.AlignWord(c.ID))
 	require.NoError(t, err)
 	require.EqualValues(t, 2, got.Version)
-	_, err = s.UpdateClient(t.Context(), changed)
+	require.Equal(t, []string{"changed client/" + c.ID}, signals(t, s))
+	_, err = s.UpdateClient(t.Context(), changed, models.AlignWord(c.ID))
 	requireCode(t, errs.PreconditionFailed, err)
+	require.Empty(t, signals(t, s), "of a change that was not made")
 	for field, spoil := range map[string]func(*models.Client){
 		"class":  func(c *models.Client) { c.Class = "D" },
 		"status": func(c *models.Client) { c.Status = "gone" },

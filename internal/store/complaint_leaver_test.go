@@ -99,6 +99,15 @@ func untold(t *testing.T, s *store.Store) []models.Word {
 	return words
 }
 
+// signals takes the words, and says what signal they were to whom.
+func signals(t *testing.T, s *store.Store) (sent []string) {
+	t.Helper()
+	for _, word := range untold(t, s) {
+		sent = append(sent, word.Signal+" "+word.WorkflowID)
+	}
+	return sent
+}
+
 func TestLeaver_without_an_heir_stays(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, store.Options{})

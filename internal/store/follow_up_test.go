@@ -268,14 +268,7 @@ func TestOptOut_ends_the_open_calls_to_the_person_and_no_others(t *testing.T) {
 			calls := p.campaignCalls(t, wang.Phone, li.Phone)
 
 			optOut(t, p, asked)
-			words, err := p.Words(t.Context(), 0, 10)
-			require.NoError(t, err)
-			var told []string
-			for _, w := range words {
-				require.Equal(t, models.FollowUpOff, w.Signal)
-				told = append(told, w.WorkflowID)
-			}
-			require.ElementsMatch(t, []string{models.FollowUpWorkflowID(call.ID), models.FollowUpWorkflowID(calls[0])}, told)
+			require.ElementsMatch(t, []string{models.FollowUpOff + " follow-up/" + call.ID, models.FollowUpOff + " follow-up/" + calls[0]}, signals(t, p.Store))
 			var open []string
 			require.NoError(t, p.DB().Raw(`SELECT subject_id FROM tasks WHERE kind = 'survey_call' AND state = 'open'`).Scan(&open).Error)
 			require.ElementsMatch(t, []string{call.ID, toLi.ID, calls[1]}, open, "a process ends its call itself")
@@ -285,7 +278,8 @@ func TestOptOut_ends_the_open_calls_to_the_person_and_no_others(t *testing.T) {
 			require.NoError(t, p.DB().Raw(`SELECT invitation_id FROM campaign_recipients WHERE due_at IS NOT NULL`).Scan(&due).Error)
 			require.Equal(t, calls[1:], due)
 
-			_, _, err = p.AdvanceFollowUp(t.Context(), calls[0], nil, p.decides(t.Context(), calls[0], models.FollowUpRespond, models.Response{Answers: scored("satisfaction", 5)}, p.tick()))
+			late := p.decides(t.Context(), calls[0], models.FollowUpRespond, models.Response{Answers: scored("satisfaction", 5)}, p.tick())
+			_, _, err := p.AdvanceFollowUp(t.Context(), calls[0], nil, late)
 			requireCode(t, errs.ProcessClosed, err)
 			call = p.does(t, call.ID, &call, models.FollowUpWithdraw, nil)
 			require.Equal(t, []any{models.FollowUpWithdrawn, string(campaign.OptedOut)}, []any{call.Status, call.Reason})
@@ -312,13 +306,7 @@ func TestLeaver_gives_their_calls_to_the_heir(t *testing.T) {
 
 	d := models.Deactivate{UserID: p.two.ID, HeirID: p.one.ID}
 	require.NoError(t, leave(d))
-	words := untold(t, p.Store)
-	var told []string
-	for _, w := range words {
-		require.Equal(t, models.FollowUpLeft, w.Signal)
-		told = append(told, w.WorkflowID)
-	}
-	require.ElementsMatch(t, []string{models.FollowUpWorkflowID(call.ID), models.FollowUpWorkflowID(calls[0])}, told)
+	require.ElementsMatch(t, []string{models.FollowUpLeft + " follow-up/" + call.ID, models.FollowUpLeft + " follow-up/" + calls[0]}, signals(t, p.Store))
 	holders := func() map[string]string {
 		var rows []struct{ SubjectID, UserID string }
 		require.NoError(t, p.DB().Raw(`SELECT subject_id, user_id FROM tasks WHERE kind = 'survey_call' AND state = 'open'`).Scan(&rows).Error)

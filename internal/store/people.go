@@ -256,8 +256,8 @@ func (s *Store) tellOfDeputies(ctx context.Context, tx *gorm.DB, users ...string
 	}
 	var approvals []string
 	err = tx.Raw(openApprovals+"IN ? ORDER BY 1", models.ActedFor(rules, users...)).Scan(&approvals).Error
-	if err != nil || len(approvals) == 0 {
+	if err != nil {
 		return err
 	}
-	return tx.Create(models.RecheckWords(approvals)).Error
+	return write(tx, models.RecheckWords(approvals))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"gorm.io/gorm"
 
 	"github.com/mcrflow/mcrflow/models"
 )
@@ -24,6 +25,14 @@ func (w *writer) tell(words []models.Word) {
 	}
 	w.batch.Queue(`INSERT INTO words (workflow_id, signal, arg)
 		SELECT n.id, n.signal, n.arg::jsonb FROM unnest($1::text[], $2::text[], $3::text[]) n(id, signal, arg)`, ids, signals, args)
+}
+
+// write writes what processes must be told of the transaction.
+func write(tx *gorm.DB, words []models.Word) error {
+	if len(words) == 0 {
+		return nil
+	}
+	return tx.Create(words).Error
 }
 
 // Words lists what processes have not been told yet, the oldest first: those after the one with the id (0: all).
