@@ -61,11 +61,32 @@ func (c *checker) audience(a Audience) {
 	c.listed("audience.industry", a.Industry, nil)
 	c.listed("audience.account_manager_id", a.AccountManagerID, nil)
 	c.listed("audience.contact_title", a.ContactTitle, nil)
-	if a.LastContactBefore != "" {
-		if _, ok := a.ContactBefore(time.Time{}); !ok {
-			c.fault("audience.last_contact_before", "date_or_span", "value", shown(a.LastContactBefore))
+	c.listed("audience.events", a.Events, ClientEvents())
+	if len(a.Events) > 0 && a.EventsSince == "" {
+		c.fault("audience.events_since", "required")
+	}
+	if len(a.Events) == 0 && a.EventsSince != "" {
+		c.fault("audience.events", "required")
+	}
+	c.faults = append(c.faults, a.unreadable()...)
+}
+
+// unreadable are the instants of the audience that cannot be read.
+func (a Audience) unreadable() (faults []errs.Field) {
+	for _, f := range []struct{ name, text string }{{"last_contact_before", a.LastContactBefore}, {"events_since", a.EventsSince}} {
+		if _, ok := before(time.Time{}, f.text); f.text != "" && !ok {
+			faults = append(faults, errs.Field{Field: "audience." + f.name, Code: "date_or_span", Args: errs.Args("value", shown(f.text))})
 		}
 	}
+	return faults
+}
+
+// Readable refuses an audience of which an instant cannot be read, which would be larger than it was meant: invalid.
+func (a Audience) Readable() error {
+	if faults := a.unreadable(); len(faults) > 0 {
+		return errs.NewInvalid(faults...)
+	}
+	return nil
 }
 
 // listed checks the values of a list: from those that are known if there are such, and none twice.

@@ -42,6 +42,25 @@ type Audience struct {
 	// LastContactBefore selects clients who were not in contact since: a date (its midnight in UTC) or an instant, or a span
 	// such as 90d before the run starts, which a campaign that repeats needs.
 	LastContactBefore string `json:"last_contact_before,omitempty"`
+	// Events selects clients with whom one of these has happened since EventsSince (see ClientEvents).
+	Events []string `json:"events,omitempty"`
+	// EventsSince is read as LastContactBefore is.
+	EventsSince string `json:"events_since,omitempty"`
+}
+
+// What happens with a client, and when: a complaint and an inquiry when they are recorded, a reception when it begins unless it was
+// called off, an interaction when they were spoken with, and a survey when they were asked.
+const (
+	EventComplaint   = "complaint"
+	EventInquiry     = "inquiry"
+	EventReception   = "reception"
+	EventInteraction = "interaction"
+	EventSurvey      = "survey"
+)
+
+// ClientEvents are all of them.
+func ClientEvents() []string {
+	return []string{EventComplaint, EventInquiry, EventReception, EventInteraction, EventSurvey}
 }
 
 // Reminders are how often who has not answered is asked again, and how long after the last time; a day is 24 hours.
@@ -86,11 +105,19 @@ func ParseDefinition(body []byte) (Definition, []errs.Field) {
 // ContactBefore returns the instant that LastContactBefore means for a run that starts then; false if it is not given or
 // cannot be read.
 func (a Audience) ContactBefore(start time.Time) (time.Time, bool) {
-	if span, err := sla.ParseSpan(a.LastContactBefore); err == nil {
+	return before(start, a.LastContactBefore)
+}
+
+// EventsFrom returns the instant that EventsSince means for a run that starts then; false if it is not given or cannot be read.
+func (a Audience) EventsFrom(start time.Time) (time.Time, bool) { return before(start, a.EventsSince) }
+
+// before reads a date (its midnight in UTC), an instant, or a span before the start.
+func before(start time.Time, text string) (time.Time, bool) {
+	if span, err := sla.ParseSpan(text); err == nil {
 		return start.Add(-length(span)).UTC(), true
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, a.LastContactBefore); err == nil {
+		if at, err := time.Parse(layout, text); err == nil {
 			return at.UTC(), true
 		}
 	}

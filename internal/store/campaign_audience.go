@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/mcrflow/mcrflow/internal/campaign"
-	"github.com/mcrflow/mcrflow/internal/errs"
 	"github.com/mcrflow/mcrflow/models"
 )
 
@@ -37,27 +36,48 @@ func (q *query) fromAudience(a campaign.Audience, at time.Time) {
 		}
 	}
 	if before, ok := a.ContactBefore(at); ok {
-		q.add(` AND NOT EXISTS (SELECT FROM interactions x WHERE x.client_id = c.id AND x.at >= $%d AND x.kind <> $%d)
-			AND NOT EXISTS (SELECT FROM cases x WHERE x.client_id = c.id AND x.created_at >= $%d)
-			AND NOT EXISTS (SELECT FROM receptions x WHERE x.client_id = c.id AND x.starts_at >= $%d AND x.starts_at <= $%d
-				AND x.status NOT IN ('rejected', 'withdrawn', 'cancelled'))
-			AND NOT EXISTS (SELECT FROM invitations x WHERE x.client_id = c.id AND x.asked_at >= $%d)`, before, models.InteractionAction, before, before, at, before)
+		for _, event := range []string{anyCase, campaign.EventReception, campaign.EventInteraction, campaign.EventSurvey} {
+			q.add(` AND NOT `)
+			q.happened(event, before, at)
+		}
+	}
+	if since, ok := a.EventsFrom(at); ok {
+		q.add(` AND (false`)
+		for _, event := range a.Events {
+			q.add(` OR `)
+			q.happened(event, since, at)
+		}
+		q.add(`)`)
 	}
 }
 
-// readable refuses an audience that would be larger than it was meant.
-func readable(a campaign.Audience) error {
-	if _, ok := a.ContactBefore(time.Time{}); !ok && a.LastContactBefore != "" {
-		return errs.NewInvalid(errs.Field{Field: "audience.last_contact_before", Code: "date_or_span", Args: errs.Args("value", a.LastContactBefore)})
+// anyCase is a complaint or an inquiry: which one, is not in the index.
+const anyCase = "case"
+
+// happened adds the condition that an event has happened with the client c (see campaign.ClientEvents).
+func (q *query) happened(event string, since, at time.Time) {
+	switch event {
+	case anyCase:
+		q.add(`EXISTS (SELECT FROM cases x WHERE x.client_id = c.id AND x.created_at >= $%d)`, since)
+	case campaign.EventComplaint, campaign.EventInquiry:
+		q.add(`EXISTS (SELECT FROM cases x WHERE x.client_id = c.id AND x.type = $%d AND x.created_at >= $%d)`, event, since)
+	case campaign.EventReception:
+		q.add(`EXISTS (SELECT FROM receptions x WHERE x.client_id = c.id AND x.starts_at >= $%d AND x.starts_at <= $%d
+			AND x.status NOT IN ('rejected', 'withdrawn', 'cancelled'))`, since, at)
+	case campaign.EventInteraction:
+		q.add(`EXISTS (SELECT FROM interactions x WHERE x.client_id = c.id AND x.at >= $%d AND x.kind <> $%d)`, since, models.InteractionAction)
+	case campaign.EventSurvey:
+		q.add(`EXISTS (SELECT FROM invitations x WHERE x.client_id = c.id AND x.asked_at >= $%d)`, since)
+	default:
+		q.add(`false`)
 	}
-	return nil
 }
 
 // AudienceFacts returns what a forecast must know of the recipients of a campaign that would start at the instant, in the
 // order of sending; RecipientID is the contact's. It takes the same number of queries however many they are. The zone is
 // that of who has none, and openComplaint is campaign.Policy.OpenComplaint. Invalid when its audience cannot be read.
 func (s *Store) AudienceFacts(ctx context.Context, a campaign.Audience, at time.Time, zone, openComplaint string) ([]campaign.Facts, error) {
-	if err := readable(a); err != nil {
+	if err := a.Readable(); err != nil {
 		return nil, err
 	}
 	var q query

@@ -78,10 +78,7 @@ func wholeCampaign(_ *models.CampaignState, step *models.CampaignStep) error {
 	if l.CampaignID != step.State.ID {
 		return fmt.Errorf("campaign %s: step %d launches %s", step.State.ID, step.State.Seq, l.CampaignID)
 	}
-	if _, ok := l.Audience.ContactBefore(l.StartedAt); !ok && l.Audience.LastContactBefore != "" {
-		return fmt.Errorf("campaign %s: last contact before %q", step.State.ID, l.Audience.LastContactBefore)
-	}
-	return nil
+	return l.Audience.Readable()
 }
 
 // campaign queues everything that one step writes.

@@ -153,6 +153,8 @@ func TestAudience_is_who_meets_all_that_is_asked_for(t *testing.T) {
 	}
 	d.exec(t, `INSERT INTO invitations (id, purpose, subject_id, client_id, name, email, phone, locale, template, survey_version, token_hash, created_at, asked_at, expires_at)
 		VALUES ('i', 'case', 'case_1', ?, '', '', '', '', 't', 1, sha256(''), now(), ?, now())`, client(8), d.now.Add(-3*day))
+	d.exec(t, `INSERT INTO interactions (id, client_id, user_id, contact_id, lead_id, subject_id, kind, at, summary, quality, created_at)
+		VALUES (?, ?, '', '', '', '', 'visit', ?, '', '', now())`, id.New(id.Interaction), client(8), d.now.Add(-3*day))
 	for name, c := range map[string]struct {
 		audience campaign.Audience
 		want     []string
@@ -167,6 +169,12 @@ func TestAudience_is_who_meets_all_that_is_asked_for(t *testing.T) {
 		"quiet 90d":    {campaign.Audience{LastContactBefore: "90d"}, []string{"p1", "p2", "p3", "p6", "p7"}},
 		"quiet a day":  {campaign.Audience{LastContactBefore: "36h"}, []string{"p1", "p2", "p3", "p5", "p6", "p7", "p8"}},
 		"since a date": {campaign.Audience{LastContactBefore: "2026-11-24", Class: []string{"A"}}, []string{"p1", "p2"}},
+		"events":       {campaign.Audience{Events: campaign.ClientEvents(), EventsSince: "90d"}, []string{"p4", "p5", "p8"}},
+		"inquiries":    {campaign.Audience{Events: []string{campaign.EventInquiry, campaign.EventComplaint}, EventsSince: "90d"}, []string{"p4"}},
+		"receptions":   {campaign.Audience{Events: []string{campaign.EventReception}, EventsSince: "90d"}, []string{"p5"}},
+		"surveys":      {campaign.Audience{Events: []string{campaign.EventSurvey}, EventsSince: "2026-11-01"}, []string{"p8"}},
+		"spoken with":  {campaign.Audience{Events: []string{campaign.EventInteraction}, EventsSince: "90d"}, []string{"p8"}},
+		"long ago":     {campaign.Audience{Events: []string{campaign.EventInquiry, campaign.EventReception}, EventsSince: "36h"}, []string{"p4"}},
 	} {
 		s := d.launched(t, c.audience)
 		var got []string
@@ -178,8 +186,15 @@ func TestAudience_is_who_meets_all_that_is_asked_for(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, facts, len(got), name)
 	}
-	_, err := d.AudienceFacts(t.Context(), campaign.Audience{LastContactBefore: "some day"}, d.now, "Asia/Shanghai", campaign.OpenAtClient)
-	requireCode(t, errs.Invalid, err)
+	nobody, err := d.AudienceFacts(t.Context(), campaign.Audience{Events: []string{campaign.EventComplaint}, EventsSince: "90d"}, d.now, "Asia/Shanghai", campaign.OpenAtClient)
+	require.NoError(t, err)
+	require.Empty(t, nobody)
+	for field, a := range map[string]campaign.Audience{
+		"audience.last_contact_before": {LastContactBefore: "some day"}, "audience.events_since": {EventsSince: "some day"},
+	} {
+		_, err := d.AudienceFacts(t.Context(), a, d.now, "Asia/Shanghai", campaign.OpenAtClient)
+		require.Equal(t, field, requireCode(t, errs.Invalid, err).Fields[0].Field)
+	}
 }
 
 func TestAudience_of_who_was_not_in_contact_leaves_out_who_was_spoken_with(t *testing.T) {
