@@ -249,8 +249,7 @@ func TestApproval_of_a_leaver_is_found_after_they_have_left(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, g.Wait())
 	require.EqualValues(t, asked, len(found)+int(refused.Load()))
-	words, err := models.LeaverWords(models.Deactivate{UserID: k.boss.ID}, models.Meta{}, found, nil, nil, nil)
-	require.NoError(t, err)
+	words := models.LeaverWords(models.Deactivate{UserID: k.boss.ID}, models.Meta{}, found, nil, nil, nil)
 	require.Equal(t, words, untold(t, k.Store), "the processes of all of them are told")
 	again, err := k.OpenApprovalsOf(t.Context(), k.boss.ID)
 	require.NoError(t, err)
@@ -271,7 +270,5 @@ func TestApproval_is_told_that_its_team_has_another_supervisor(t *testing.T) {
 		return models.CaseStep{}, errors.New("nothing waits in a case")
 	})
 	require.NoError(t, err)
-	words, err := models.LeadWords(k.boss.ID, []string{s.ID})
-	require.NoError(t, err)
-	require.Equal(t, words, untold(t, k.Store))
+	require.Equal(t, models.LeadWords(k.boss.ID, []string{s.ID}), untold(t, k.Store))
 }

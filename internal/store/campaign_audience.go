@@ -68,7 +68,7 @@ func (q *query) happened(event string, since, at time.Time) {
 		q.add(`EXISTS (SELECT FROM interactions x WHERE x.client_id = c.id AND x.at >= $%d AND x.kind <> $%d)`, since, models.InteractionAction)
 	case campaign.EventSurvey:
 		q.add(`EXISTS (SELECT FROM invitations x WHERE x.client_id = c.id AND x.asked_at >= $%d)`, since)
-	default:
+	default: // of another release
 		q.add(`false`)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// MergeClient merges a duplicate into its survivor in one transaction, and returns the duplicate as it is then; a repetition
+// MergeClient merges a duplicate into its survivor in one transaction, with the words to processes that follow from it, and returns the duplicate as it is then; a repetition
 // of the request returns it as it is now. The duplicate's contacts move, but for those whom the survivor has already: they
 // stay where they are, marked as left and leading to their like, which takes what it lacked. What was merged into the
 // duplicate before leads to the survivor from now on. Errors: not_found; invalid when the survivor is unknown or the duplicate
@@ -41,7 +41,7 @@ func (s *Store) MergeClient(ctx context.Context, m models.ClientMerge, words ...
 		if err := tx.Create(&m).Error; err != nil {
 			return err
 		}
-		return write(tx, words)
+		return writeWords(tx, words)
 	})
 	return merged, err
 }

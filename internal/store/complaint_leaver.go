@@ -122,7 +122,7 @@ func (w *writer) ofLeaver(ctx context.Context, d models.Deactivate, meta models.
 	if err != nil {
 		return nil, err
 	}
-	return models.LeaverWords(d, meta, approvals, receptions, clients, calls)
+	return models.LeaverWords(d, meta, approvals, receptions, clients, calls), nil
 }
 
 // callsOf finds the invitations to whose people the user is to call.

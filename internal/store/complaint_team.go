@@ -47,7 +47,7 @@ func (s *Store) LeadTeam(ctx context.Context, t models.Team, decide func(c model
 		if err != nil {
 			return nil, err
 		}
-		return models.LeadWords(from, approvals)
+		return models.LeadWords(from, approvals), nil
 	})
 	if err != nil {
 		return models.Team{}, err

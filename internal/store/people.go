@@ -259,5 +259,5 @@ func (s *Store) tellOfDeputies(ctx context.Context, tx *gorm.DB, users ...string
 	if err != nil {
 		return err
 	}
-	return write(tx, models.RecheckWords(approvals))
+	return writeWords(tx, models.RecheckWords(approvals))
 }

@@ -27,8 +27,8 @@ func (w *writer) tell(words []models.Word) {
 		SELECT n.id, n.signal, n.arg::jsonb FROM unnest($1::text[], $2::text[], $3::text[]) n(id, signal, arg)`, ids, signals, args)
 }
 
-// write writes what processes must be told of the transaction.
-func write(tx *gorm.DB, words []models.Word) error {
+// writeWords writes what processes must be told of the transaction.
+func writeWords(tx *gorm.DB, words []models.Word) error {
 	if len(words) == 0 {
 		return nil
 	}
