@@ -38,13 +38,14 @@ func (a amount) after(from time.Time, cal *calendar.Calendar) (time.Time, error)
 }
 
 // reach returns the instant at which a is used up when counting from from and resting in the pauses. It returns false if
-// a pause that still lasts stops it before.
+// a pause that still lasts stops it before. Between two pauses that meet lies an instant: an amount that had only the
+// opening to wait for is used up at it.
 func (a amount) reach(from time.Time, pauses []Pause, cal *calendar.Calendar) (time.Time, bool, error) {
 	for _, pause := range pauses {
 		if pause.To != nil && !pause.To.After(from) {
 			continue
 		}
-		if pause.From.After(from) {
+		if !pause.From.Before(from) {
 			t, err := a.after(from, cal)
 			if err != nil {
 				return time.Time{}, false, err

@@ -300,10 +300,12 @@ func (p Promise) notBefore(at time.Time) time.Time {
 	return at
 }
 
-// rest begins a pause, or takes up again one that ended at the same instant.
+// rest begins a pause, or takes up again one that ended at the same instant, unless the promise fell due at it: between
+// two pauses it was.
 func (p *Promise) rest(at time.Time) {
 	p.Pauses = slices.Clone(p.Pauses)
-	if n := len(p.Pauses); n > 0 && p.Pauses[n-1].To.Equal(at) {
+	due := p.DueAt != nil && p.DueAt.Equal(at)
+	if n := len(p.Pauses); n > 0 && p.Pauses[n-1].To.Equal(at) && !due {
 		p.Pauses[n-1].To = nil
 		return
 	}

@@ -236,6 +236,22 @@ func TestPausedAtTheDueTimeIsBreached(t *testing.T) {
 	require.Equal(t, Breached, s.State)
 }
 
+func TestPausedAgainAtTheInstantOfItsBreachStaysBreached(t *testing.T) {
+	t.Parallel()
+	def := fourHours
+	def.Target, def.WarnAt = Span{Days: 1}, nil // given at an opening: used up at closing time, due at the next opening
+	s := begin(t, def, march("04 09:00"), rules)
+	s.due("05 09:00")
+	s.pause("04 19:00")
+	s.resume("05 10:00")
+	s.pause("05 10:00")
+	s.expect("started 04 09:00", "paused 04 19:00", "resumed 05 10:00", "breached 05 10:00 to supervisor", "paused 05 10:00")
+	require.Equal(t, Breached, s.State)
+	s.due("05 10:00")
+	require.Nil(t, s.NextAt)
+	require.Empty(t, s.Verify(rules))
+}
+
 func TestBranchesOfAPromiseShareNothing(t *testing.T) {
 	t.Parallel()
 	s := begin(t, fourHours, march("09 09:00"), rules)
