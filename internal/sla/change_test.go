@@ -229,6 +229,22 @@ func TestReopenedToContinueAfterAPauseIsOnePause(t *testing.T) {
 	s.due("10 17:00")
 }
 
+func TestReopenedToContinueAfterItsDueTimeIsLateAlsoWhenAPauseEndedAtIt(t *testing.T) {
+	t.Parallel()
+	def := fourHours
+	def.Target, def.WarnAt, def.OnReopen = Span{Days: 1}, nil, ReopenContinue
+	s := begin(t, def, march("04 09:00"), rules)
+	s.pause("04 19:00")
+	s.stop("05 10:00")
+	require.Equal(t, Met, s.State)
+	s.due("05 10:00")
+	s.reopen("05 11:00")
+	require.Equal(t, Breached, s.State)
+	require.Equal(t, march("05 11:00"), *s.BreachedAt)
+	s.due("05 10:00")
+	require.Empty(t, s.Verify(rules))
+}
+
 func TestReopenedToContinueStaysLate(t *testing.T) {
 	t.Parallel()
 	s := begin(t, reopening(ReopenContinue), march("09 09:00"), rules)

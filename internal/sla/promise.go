@@ -300,8 +300,8 @@ func (p Promise) notBefore(at time.Time) time.Time {
 	return at
 }
 
-// rest begins a pause, or takes up again one that ended at the same instant, unless the promise fell due at it: between
-// two pauses it was.
+// rest begins a pause, or takes up again one that ended at the same instant, unless the promise fell due at it: then
+// it ran between the two, if only for that instant.
 func (p *Promise) rest(at time.Time) {
 	p.Pauses = slices.Clone(p.Pauses)
 	due := p.DueAt != nil && p.DueAt.Equal(at)

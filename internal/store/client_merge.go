@@ -11,11 +11,12 @@ import (
 	"github.com/mcrflow/mcrflow/models"
 )
 
-// MergeClient merges a duplicate into its survivor in one transaction, with the words to processes that follow from it, and returns the duplicate as it is then; a repetition
-// of the request returns it as it is now. The duplicate's contacts move, but for those whom the survivor has already: they
-// stay where they are, marked as left and leading to their like, which takes what it lacked. What was merged into the
-// duplicate before leads to the survivor from now on. Errors: not_found; invalid when the survivor is unknown or the duplicate
-// itself; client_merged when either was merged before.
+// MergeClient merges a duplicate into its survivor in one transaction, with the words to processes that follow from it, and
+// returns the duplicate as it is then; a repetition of the request returns it as it is now. The duplicate's
+// contacts move, but for those whom the survivor has already: they stay where they are, marked as left and leading to
+// their like, which takes what it lacked. What was merged into the duplicate before leads to the survivor from now on.
+// Errors: not_found; invalid when the survivor is unknown or the duplicate itself; client_merged when either was merged
+// before.
 func (s *Store) MergeClient(ctx context.Context, m models.ClientMerge, words ...models.Word) (models.Client, error) {
 	var merged models.Client
 	err := s.tx(ctx, func(tx *gorm.DB) error {

@@ -48,8 +48,9 @@ func (s *Store) CreateClient(ctx context.Context, c models.Client) (models.Clien
 	return create(ctx, s.db, c, c.ID)
 }
 
-// UpdateClient writes a client whose Version is the stored one, with the words to processes that follow from it, and returns the new
-// row. The class is written too: that only an approval changes it is the rule of the caller. Errors: not_found; precondition_failed; else as CreateClient.
+// UpdateClient writes a client whose Version is the stored one, with the words to processes that follow from it, and
+// returns the new row. The class is written too: that only an approval changes it is the rule of the caller. Errors:
+// not_found; precondition_failed; else as CreateClient.
 func (s *Store) UpdateClient(ctx context.Context, c models.Client, words ...models.Word) (models.Client, error) {
 	version := c.Version
 	c.Version++
