@@ -138,6 +138,6 @@ type (
 	Deactivate struct {
 		UserID string `json:"user_id"`
 		HeirID string `json:"heir_id"`
-		Rule   string `json:"rule,omitempty"` // of a reception: why; empty: they have left
+		Rule   string `json:"rule,omitempty"` // of a reception or a call: why; empty: they have left
 	}
 )

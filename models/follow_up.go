@@ -15,7 +15,7 @@ const (
 	FollowUpProcess = "follow_up"
 	FollowUpAdopt   = "adopt"    // signal: the stored state has moved on, take it over
 	FollowUpOff     = "withdraw" // signal: what it asks about has changed or is off, or the person has opted out elsewhere
-	FollowUpLeft    = "left"     // signal: a FollowUpEvent; who was to call has left
+	FollowUpLeft    = "left"     // signal: a FollowUpEvent; somebody else is to call
 	FollowUpTold    = "survey"   // signal to the process that it asks about: a FollowUpFact
 )
 
@@ -43,7 +43,7 @@ const (
 	FollowUpBegin    FollowUpAction = "begin"    // by the process that it asks about
 	FollowUpSent     FollowUpAction = "sent"     // what became of a message
 	FollowUpWithdraw FollowUpAction = "withdraw" // what it asks about has changed or is off
-	FollowUpInherit  FollowUpAction = "inherit"  // who was to call has left; data is Deactivate
+	FollowUpInherit  FollowUpAction = "inherit"  // who was to call has left, or no longer looks after the client; data is Deactivate
 	FollowUpTick     FollowUpAction = "tick"
 	FollowUpAdopted  FollowUpAction = "adopt"
 )

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -225,7 +226,9 @@ func (t *followUpStep) tell(status FollowUpStatus) {
 
 // answerer is who speaks with the client: the account manager, else the nearest active person up their line, else an
 // administrator.
-func (t *followUpStep) answerer() string { return t.rules.Org.answers(t.s.AccountManagerID) }
+func (t *followUpStep) answerer() string {
+	return t.rules.Org.answers(cmp.Or(t.rules.Facts.ManagerID, t.s.AccountManagerID))
+}
 
 // answers is who answers in somebody's place: they themselves, else the nearest active person up their line, else an
 // administrator. Empty only in a company without any.

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -88,7 +89,7 @@ func (t *followUpStep) call(caller, rule string) {
 	t.notify(s.Seq+1, "survey_call", []string{caller}, "number", s.Number)
 }
 
-// inherit gives the call of somebody who has left to their heir.
+// inherit gives the call of somebody who has left, or no longer looks after the client, to who follows them.
 func (t *followUpStep) inherit(e FollowUpEvent) error {
 	d, err := dataOf[Deactivate](e.Data)
 	if err != nil {
@@ -100,7 +101,7 @@ func (t *followUpStep) inherit(e FollowUpEvent) error {
 	t.actor = e.Meta.Actor.ID
 	t.s.Tasks = t.settle(t.s.Tasks, TaskCancelled)
 	t.event("inherited", "from_id", d.UserID, "to_id", d.HeirID)
-	t.call(d.HeirID, ruleLeft)
+	t.call(d.HeirID, cmp.Or(d.Rule, ruleLeft))
 	return nil
 }
 

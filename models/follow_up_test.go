@@ -464,6 +464,11 @@ func TestFollowUp(t *testing.T) {
 		_, err := l.attempt(monday.Add(2*time.Hour), left("amy"))
 		require.Equal(t, errs.Conflict, errs.CodeOf(err), "told twice")
 	})
+	t.Run("who_looks_after_the_client_when_the_call_is_due_calls", func(t *testing.T) {
+		t.Parallel()
+		l := start(t, models.PurposeCase, byPhone, func(r *models.FollowUpRules, _ *models.FollowUpPlan) { r.Facts.ManagerID = "sam" })
+		require.Equal(t, "sam", l.state.Tasks[0].UserID)
+	})
 	t.Run("a_bad_answer_of_a_visitor_opens_one_case_with_the_account_manager", func(t *testing.T) {
 		t.Parallel()
 		l := asked(t, models.PurposeReception)

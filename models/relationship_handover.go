@@ -121,6 +121,7 @@ func (t *relationshipStep) manage(toID, event string) {
 		t.succeed(from, toID, s.owned(from)) // what has come to them since the offer goes along
 		t.reassignTasks(from, toID, "")
 		t.askedBy(from, toID)
+		t.Calls = &Deactivate{UserID: from, HeirID: toID, Rule: ruleSuccession}
 	}
 	t.dropOffer()
 	t.done(TaskDone, s.ID, TaskRotateManager)

@@ -51,13 +51,14 @@ func TestHandOver_leaves_everything_where_it_is_until_it_is_accepted(t *testing.
 	require.Equal(t, []string{"items[0]:not_offered"}, faultsOf(e))
 	require.Equal(t, errs.Conflict, b.refused(5*time.Hour, "mia", models.RelationshipHandOver, models.OfferAccount{ToID: "ben"}).Code)
 
-	b.do(6*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{Items: []models.HandOverItem{
+	step = b.do(6*time.Hour, "ben", models.RelationshipAccept, models.AcceptAccount{Items: []models.HandOverItem{
 		{Kind: models.ItemCommitment, ID: b.state.Commitments[0].ID}, {Kind: models.ItemCase, ID: "case_1"},
 	}})
 	require.Equal(t, "ben", b.state.Commitments[0].OwnerID)
 	require.Equal(t, "amy", b.state.Leads[0].OwnerID)
 	require.Equal(t, &models.Succession{Seq: b.state.Seq, FromID: "amy", ToID: "ben", Cases: []string{"case_1"}}, b.state.Tell)
 	require.Equal(t, []string{"ben"}, b.tasks(models.TaskKeepCommitment))
+	require.Nil(t, step.Calls, "they come with the account")
 }
 
 func TestHandOver_of_the_account_takes_all_that_is_left_and_tells_the_client(t *testing.T) {
@@ -71,6 +72,7 @@ func TestHandOver_of_the_account_takes_all_that_is_left_and_tells_the_client(t *
 	require.Equal(t, []string{"reception_1"}, b.state.Tell.Receptions)
 	require.Equal(t, "ben", *step.Client.AccountManagerID)
 	require.Equal(t, models.MessageAccountManager, step.Messages[0].Kind)
+	require.Equal(t, &models.Deactivate{UserID: "amy", HeirID: "ben", Rule: "account_handed_over"}, step.Calls)
 	b.hasNothing("amy")
 }
 

@@ -24,6 +24,7 @@ type RelationshipStep struct {
 	Opinions        []*OpinionRow
 	Leads           []*LeadRow
 	Messages        []ClientMessage // to people at the client
+	Calls           *Deactivate     // whose open calls to people of the client are somebody else's now
 	RequestID       string
 	TraceID         string
 }

@@ -10,6 +10,12 @@ func ReceptionSucceeded(s Succession) ReceptionEvent {
 	return ReceptionEvent{Meta: bySystem, Action: ReceptionDeactivate, Data: raw(Deactivate{UserID: s.FromID, HeirID: s.ToID, Rule: ruleSuccession})}
 }
 
+// CallSucceeded is what surveys are told for which somebody was to call who no longer looks after the client; whose they are is added
+// where they are found.
+func CallSucceeded(d Deactivate) Word {
+	return Word{Signal: FollowUpLeft, Arg: raw(FollowUpEvent{Meta: bySystem, Action: FollowUpInherit, Data: raw(d)})}
+}
+
 // bySystem is who gives the commands that a process derives.
 var bySystem = Meta{Actor: Actor{Person: Person{ID: System}}}
 

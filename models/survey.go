@@ -54,6 +54,7 @@ type PersonFacts struct {
 	OpenComplaint map[string]bool // by campaign.OpenAtClient and campaign.OpenAtContact
 	Touches       []time.Time     // when they were asked, over all purposes; of a campaign's recipient without the own
 	Known         int64           // for Touch
+	ManagerID     string          // who looks after the client; of a campaign's recipient empty, whose row says who did when the run began
 }
 
 // Person is the key under which it is counted how often somebody is asked: the e-mail address, else the phone number, else

@@ -84,7 +84,7 @@ func followUpSpec(in models.FollowUpInput) spec[models.FollowUpState, models.Fol
 	return s
 }
 
-// receiveForFollowUp reads that it is off, and that who was to call has left.
+// receiveForFollowUp reads that it is off, and that somebody else is to call.
 func receiveForFollowUp(c workflow.ReceiveChannel, signal string) (models.FollowUpEvent, bool) {
 	if signal == models.FollowUpOff {
 		return models.FollowUpEvent{Action: models.FollowUpWithdraw}, c.ReceiveAsync(nil)

@@ -128,6 +128,16 @@ func (w *writer) ofLeaver(ctx context.Context, d models.Deactivate, meta models.
 // callsOf finds the invitations to whose people the user is to call.
 const callsOf = `SELECT subject_id FROM tasks WHERE holder = $1 AND state = 'open' AND kind = '` + models.TaskSurveyCall + `' ORDER BY subject_id`
 
+// giveCalls gives calls of campaigns to somebody else, who answers for the invitation from then on; those that have a process are given
+// away by that.
+func giveCalls(invitations string) string {
+	return `WITH given AS (
+			UPDATE tasks t SET user_id = $1 WHERE t.subject_id IN (` + invitations + `) AND t.state = 'open' AND t.kind = '` + models.TaskSurveyCall + `'
+			AND NOT EXISTS (SELECT FROM follow_ups f WHERE f.id = t.subject_id) RETURNING t.subject_id
+		)
+		UPDATE invitations i SET account_manager_id = $1 FROM given WHERE i.id = given.subject_id`
+}
+
 // inheritCalls gives the heir the calls of campaigns that the leaver was to make. It lists all calls: those that have a process are given
 // away by that. Without an heir they stay until they expire.
 func (w *writer) inheritCalls(ctx context.Context, d models.Deactivate) ([]string, error) {
@@ -141,8 +151,7 @@ func (w *writer) inheritCalls(ctx context.Context, d models.Deactivate) ([]strin
 	if err := w.checkActive(ctx, []string{d.HeirID}, errs.New(errs.Conflict, "user.no_heir")); err != nil {
 		return nil, err
 	}
-	w.batch.Queue(`UPDATE tasks t SET user_id = $2 WHERE subject_id = ANY($1) AND state = 'open' AND kind = $3
-		AND NOT EXISTS (SELECT FROM follow_ups f WHERE f.id = t.subject_id)`, calls, d.HeirID, models.TaskSurveyCall)
+	w.batch.Queue(giveCalls(`SELECT unnest($2::text[])`), d.HeirID, calls)
 	return calls, nil
 }
 

@@ -33,7 +33,7 @@ func (s *Store) PersonFacts(ctx context.Context, keys []string, clientID, except
 	var f models.PersonFacts
 	var atClient, atContact bool
 	err := s.onConn(ctx, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, personFacts, keys, clientID, exceptCaseID).Scan(&f.OptedOut, &atClient, &atContact, &f.Touches, &f.Known)
+		return conn.QueryRow(ctx, personFacts, keys, clientID, exceptCaseID).Scan(&f.OptedOut, &atClient, &atContact, &f.Touches, &f.Known, &f.ManagerID)
 	})
 	f.OpenComplaint = map[string]bool{campaign.OpenAtClient: atClient, campaign.OpenAtContact: atContact}
 	return f, err
@@ -47,4 +47,4 @@ const personFacts = `SELECT EXISTS (SELECT FROM opt_outs WHERE person = ANY($1::
 	EXISTS (SELECT FROM cases c WHERE c.client_id = $2 AND c.id <> $3 AND ` + waiting + `),
 	EXISTS (SELECT FROM cases c WHERE person_keys(c.contact) && $1 AND c.id <> $3 AND ` + waiting + `)
 		OR EXISTS (SELECT FROM case_contacts k JOIN cases c ON c.id = k.case_id WHERE person_keys(k.contact) && $1 AND c.id <> $3 AND ` + waiting + `),
-	a.times, coalesce(a.n, 0) FROM (SELECT) here LEFT JOIN asked a ON a.person = ($1::text[])[1]`
+	a.times, coalesce(a.n, 0), coalesce((SELECT account_manager_id FROM clients WHERE id = $2), '') FROM (SELECT) here LEFT JOIN asked a ON a.person = ($1::text[])[1]`

@@ -69,7 +69,7 @@ func (p *poll) rules(ctx context.Context, invitationID, subjectID string, r mode
 	_, hash := p.links.Token(invitationID)
 	rules := models.FollowUpRules{
 		Policy: p.policy, PolicyVersion: 1, Book: p.book, SurveyVersion: 1, Calendar: calendar.Always(), CalendarID: "always", CalendarVersion: 1,
-		Org:       &models.Org{Users: map[string]models.OrgUser{p.two.ID: {ID: p.two.ID, Active: true}}},
+		Org:       &models.Org{Users: map[string]models.OrgUser{p.two.ID: {ID: p.two.ID, Active: true}, p.boss.ID: {ID: p.boss.ID, Active: true}}},
 		TokenHash: hash[:],
 	}
 	i, err := p.Invitation(ctx, invitationID)

@@ -296,6 +296,7 @@ func TestLeaver_gives_their_calls_to_the_heir(t *testing.T) {
 	p.policy.FollowUps[campaign.CaseResolved] = f
 	call := p.begin(t, p.plan(models.PurposeCase, "case_1", wang))
 	calls := p.campaignCalls(t, "+86 21 1236")
+	holders := p.callers(t)
 	leave := func(d models.Deactivate) error {
 		_, err := p.DeactivateUser(t.Context(), d, models.Meta{}, p.tick(), inherits(p.two, p.one))
 		return err
@@ -307,7 +308,49 @@ func TestLeaver_gives_their_calls_to_the_heir(t *testing.T) {
 	d := models.Deactivate{UserID: p.two.ID, HeirID: p.one.ID}
 	require.NoError(t, leave(d))
 	require.ElementsMatch(t, []string{models.FollowUpLeft + " follow-up/" + call.ID, models.FollowUpLeft + " follow-up/" + calls[0]}, signals(t, p.Store))
-	holders := func() map[string]string {
+	require.Equal(t, map[string]string{call.ID: p.two.ID, calls[0]: p.one.ID}, holders(), "a process gives its call away itself")
+	p.does(t, call.ID, &call, models.FollowUpInherit, d)
+	require.Equal(t, map[string]string{call.ID: p.one.ID, calls[0]: p.one.ID}, holders())
+	require.Empty(t, p.verify(t))
+}
+
+func TestRelationship_gives_open_calls_to_who_looks_after_the_client_now(t *testing.T) {
+	t.Parallel()
+	p := newPoll(t, store.Options{})
+	f := p.policy.FollowUps[campaign.CaseResolved]
+	f.Channels = []campaign.Channel{campaign.ByPhone}
+	p.policy.FollowUps[campaign.CaseResolved] = f
+	client := p.client
+	client.AccountManagerID = &p.two.ID
+	client, err := p.UpdateClient(t.Context(), client)
+	require.NoError(t, err)
+	b := newBondOf(&bond{p.desk}, client)
+	s := b.step(t, nil, func(step *models.RelationshipStep) { step.State.AccountManagerID = p.two.ID })
+	call := p.begin(t, p.plan(models.PurposeCase, "case_1", wang))
+	calls := p.campaignCalls(t, "+86 21 1236", "+86 21 1237")
+	// One of them is to this client, by a questionnaire that can be answered.
+	require.NoError(t, p.DB().Exec(`UPDATE invitations SET client_id = ?, template = ? WHERE id = ?`, client.ID, call.Template, calls[0]).Error)
+	holders := p.callers(t)
+	require.Equal(t, map[string]string{call.ID: p.two.ID, calls[0]: p.two.ID, calls[1]: p.two.ID}, holders())
+
+	d := models.Deactivate{UserID: p.two.ID, HeirID: p.boss.ID, Rule: "account_handed_over"}
+	b.step(t, &s, func(step *models.RelationshipStep) {
+		step.State.AccountManagerID, step.Calls = p.boss.ID, &d
+		step.Client = &models.ClientChange{Class: client.Class, Status: client.Status, AccountManagerID: &p.boss.ID, Version: client.Version}
+	})
+	require.Equal(t, map[string]string{call.ID: p.two.ID, calls[0]: p.boss.ID, calls[1]: p.two.ID}, holders(), "a process gives its call away itself")
+	require.ElementsMatch(t, []string{models.FollowUpLeft + " follow-up/" + call.ID, models.FollowUpLeft + " follow-up/" + calls[0]}, signals(t, p.Store))
+	p.does(t, call.ID, &call, models.FollowUpInherit, d)
+	require.Equal(t, map[string]string{call.ID: p.boss.ID, calls[0]: p.boss.ID, calls[1]: p.two.ID}, holders())
+
+	part := p.answer(t, models.FollowUpState{ID: calls[0]}, scored("satisfaction", 5))
+	require.Equal(t, p.boss.ID, part.AccountManagerID)
+	require.Empty(t, p.verify(t))
+}
+
+// callers answers who is to call for which invitation.
+func (p *poll) callers(t testing.TB) func() map[string]string {
+	return func() map[string]string {
 		var rows []struct{ SubjectID, UserID string }
 		require.NoError(t, p.DB().Raw(`SELECT subject_id, user_id FROM tasks WHERE kind = 'survey_call' AND state = 'open'`).Scan(&rows).Error)
 		held := map[string]string{}
@@ -316,10 +359,6 @@ func TestLeaver_gives_their_calls_to_the_heir(t *testing.T) {
 		}
 		return held
 	}
-	require.Equal(t, map[string]string{call.ID: p.two.ID, calls[0]: p.one.ID}, holders(), "a process gives its call away itself")
-	p.does(t, call.ID, &call, models.FollowUpInherit, d)
-	require.Equal(t, map[string]string{call.ID: p.one.ID, calls[0]: p.one.ID}, holders())
-	require.Empty(t, p.verify(t))
 }
 
 // campaignCalls are invitations of a campaign to people with these numbers, whom somebody is to call.

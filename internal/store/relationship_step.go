@@ -173,6 +173,22 @@ func (w *writer) relationship(old *models.RelationshipState, step *models.Relati
 	leads.put(w, step.Leads, func(r *models.LeadRow) bool { return r.ClosedAt != nil })
 	w.notices(o, step.Notices)
 	w.contactMail(o, step.Messages)
+	w.succeedCalls(s.ID, step.Calls)
+}
+
+// callsAt finds the invitations to whose people at the client the user is to call.
+const callsAt = `SELECT t.subject_id FROM tasks t JOIN invitations i ON i.id = t.subject_id
+	WHERE i.client_id = $3 AND t.holder = $2 AND t.state = 'open' AND t.kind = '` + models.TaskSurveyCall + `'`
+
+// succeedCalls gives the calls that somebody was to make to people of the client to who follows them, as inheritCalls does for a leaver.
+func (w *writer) succeedCalls(clientID string, d *models.Deactivate) {
+	if d == nil {
+		return
+	}
+	word := models.CallSucceeded(*d)
+	w.batch.Queue(`INSERT INTO words (workflow_id, signal, arg) SELECT $1 || c.subject_id, $4, $5::jsonb FROM (`+callsAt+`) c`,
+		models.FollowUpWorkflowID(""), d.UserID, clientID, word.Signal, string(word.Arg))
+	w.batch.Queue(giveCalls(callsAt), d.HeirID, d.UserID, clientID)
 }
 
 // clientChange writes what of the client's row is the relationship's to say. A row of another version than the step has seen
