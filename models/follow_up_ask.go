@@ -98,10 +98,10 @@ func (t *followUpStep) inherit(e FollowUpEvent) error {
 	if !slices.ContainsFunc(t.s.Tasks, func(call Task) bool { return call.UserID == d.UserID }) {
 		return errs.New(errs.Conflict, "survey.uninvolved")
 	}
-	t.actor = e.Meta.Actor.ID
+	t.actor, t.rule = e.Meta.Actor.ID, cmp.Or(d.Rule, ruleLeft)
 	t.s.Tasks = t.settle(t.s.Tasks, TaskCancelled)
 	t.event("inherited", "from_id", d.UserID, "to_id", d.HeirID)
-	t.call(d.HeirID, cmp.Or(d.Rule, ruleLeft))
+	t.call(d.HeirID, t.rule)
 	return nil
 }
 

@@ -461,8 +461,15 @@ func TestFollowUp(t *testing.T) {
 		require.Equal(t, []any{"sam", &step.State.ExpiresAt}, []any{step.State.Tasks[0].UserID, step.State.Tasks[0].DueAt})
 		require.Equal(t, "sam", step.Notices[0].UserID)
 		require.Equal(t, "inherited", step.Events[0].Type)
+		require.Equal(t, "user_deactivated", step.State.Tasks[0].Why["rule"])
 		_, err := l.attempt(monday.Add(2*time.Hour), left("amy"))
 		require.Equal(t, errs.Conflict, errs.CodeOf(err), "told twice")
+
+		var next models.FollowUpEvent
+		require.NoError(t, json.Unmarshal(models.CallSucceeded(models.Deactivate{UserID: "sam", HeirID: "amy", Rule: "account_handed_over"}).Arg, &next))
+		step = l.must(monday.Add(3*time.Hour), next)
+		require.Equal(t, "amy", step.State.Tasks[0].UserID)
+		require.Equal(t, []any{models.System, "account_handed_over"}, []any{step.Events[0].Actor, step.Events[0].Data["rule"]})
 	})
 	t.Run("who_looks_after_the_client_when_the_call_is_due_calls", func(t *testing.T) {
 		t.Parallel()

@@ -129,11 +129,12 @@ func (w *writer) ofLeaver(ctx context.Context, d models.Deactivate, meta models.
 const callsOf = `SELECT subject_id FROM tasks WHERE holder = $1 AND state = 'open' AND kind = '` + models.TaskSurveyCall + `' ORDER BY subject_id`
 
 // giveCalls gives calls of campaigns to somebody else, who answers for the invitation from then on; those that have a process are given
-// away by that.
+// away by that. Nobody inactive gets one.
 func giveCalls(invitations string) string {
 	return `WITH given AS (
 			UPDATE tasks t SET user_id = $1 WHERE t.subject_id IN (` + invitations + `) AND t.state = 'open' AND t.kind = '` + models.TaskSurveyCall + `'
-			AND NOT EXISTS (SELECT FROM follow_ups f WHERE f.id = t.subject_id) RETURNING t.subject_id
+			AND NOT EXISTS (SELECT FROM follow_ups f WHERE f.id = t.subject_id)
+			AND EXISTS (SELECT FROM users u WHERE u.id = $1 AND u.active) RETURNING t.subject_id
 		)
 		UPDATE invitations i SET account_manager_id = $1 FROM given WHERE i.id = given.subject_id`
 }

@@ -52,6 +52,13 @@ func newPoll(t testing.TB, o store.Options) *poll {
 	return p
 }
 
+// byPhone lets those who are asked about a case be called.
+func (p *poll) byPhone() {
+	f := p.policy.FollowUps[campaign.CaseResolved]
+	f.Channels = []campaign.Channel{campaign.ByPhone}
+	p.policy.FollowUps[campaign.CaseResolved] = f
+}
+
 var wang = models.Recipient{
 	ContactID: "contact_wang", Name: "王芳", Email: "Wang@bank.example", Phone: "0086 21 1234", Locale: "zh-CN", TimeZone: "Asia/Shanghai",
 }

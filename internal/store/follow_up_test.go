@@ -260,9 +260,7 @@ func TestOptOut_ends_the_open_calls_to_the_person_and_no_others(t *testing.T) {
 			t.Parallel()
 			p := newPoll(t, store.Options{})
 			asked := p.ask(t, p.plan(models.PurposeCase, "case_1", wang))
-			f := p.policy.FollowUps[campaign.CaseResolved]
-			f.Channels = []campaign.Channel{campaign.ByPhone}
-			p.policy.FollowUps[campaign.CaseResolved] = f
+			p.byPhone()
 			call := p.begin(t, p.plan(models.PurposeCase, "case_2", models.Recipient{Name: "王", Phone: "+86-21-1234"}))
 			toLi := p.begin(t, p.plan(models.PurposeCase, "case_3", li))
 			calls := p.campaignCalls(t, wang.Phone, li.Phone)
@@ -291,9 +289,7 @@ func TestOptOut_ends_the_open_calls_to_the_person_and_no_others(t *testing.T) {
 func TestLeaver_gives_their_calls_to_the_heir(t *testing.T) {
 	t.Parallel()
 	p := newPoll(t, store.Options{})
-	f := p.policy.FollowUps[campaign.CaseResolved]
-	f.Channels = []campaign.Channel{campaign.ByPhone}
-	p.policy.FollowUps[campaign.CaseResolved] = f
+	p.byPhone()
 	call := p.begin(t, p.plan(models.PurposeCase, "case_1", wang))
 	calls := p.campaignCalls(t, "+86 21 1236")
 	holders := p.callers(t)
@@ -317,16 +313,16 @@ func TestLeaver_gives_their_calls_to_the_heir(t *testing.T) {
 func TestRelationship_gives_open_calls_to_who_looks_after_the_client_now(t *testing.T) {
 	t.Parallel()
 	p := newPoll(t, store.Options{})
-	f := p.policy.FollowUps[campaign.CaseResolved]
-	f.Channels = []campaign.Channel{campaign.ByPhone}
-	p.policy.FollowUps[campaign.CaseResolved] = f
+	p.byPhone()
 	client := p.client
 	client.AccountManagerID = &p.two.ID
 	client, err := p.UpdateClient(t.Context(), client)
 	require.NoError(t, err)
 	b := newBondOf(&bond{p.desk}, client)
 	s := b.step(t, nil, func(step *models.RelationshipStep) { step.State.AccountManagerID = p.two.ID })
-	call := p.begin(t, p.plan(models.PurposeCase, "case_1", wang))
+	plan := p.plan(models.PurposeCase, "case_1", wang)
+	plan.AccountManagerID = p.boss.ID // who it was when the case was resolved
+	call := p.begin(t, plan)
 	calls := p.campaignCalls(t, "+86 21 1236", "+86 21 1237")
 	// One of them is to this client, by a questionnaire that can be answered.
 	require.NoError(t, p.DB().Exec(`UPDATE invitations SET client_id = ?, template = ? WHERE id = ?`, client.ID, call.Template, calls[0]).Error)
@@ -334,6 +330,13 @@ func TestRelationship_gives_open_calls_to_who_looks_after_the_client_now(t *test
 	require.Equal(t, map[string]string{call.ID: p.two.ID, calls[0]: p.two.ID, calls[1]: p.two.ID}, holders())
 
 	d := models.Deactivate{UserID: p.two.ID, HeirID: p.boss.ID, Rule: "account_handed_over"}
+	gone := p.member(t, "gone", p.team)
+	require.NoError(t, p.DB().Exec("UPDATE users SET active = false WHERE id = ?", gone.ID).Error)
+	s = b.step(t, &s, func(step *models.RelationshipStep) {
+		step.Calls = &models.Deactivate{UserID: p.two.ID, HeirID: gone.ID}
+	})
+	require.Equal(t, p.two.ID, holders()[calls[0]], "nobody who has left gets one")
+	require.NoError(t, p.DB().Exec("DELETE FROM words").Error)
 	b.step(t, &s, func(step *models.RelationshipStep) {
 		step.State.AccountManagerID, step.Calls = p.boss.ID, &d
 		step.Client = &models.ClientChange{Class: client.Class, Status: client.Status, AccountManagerID: &p.boss.ID, Version: client.Version}
@@ -433,9 +436,7 @@ func TestFollowUp_gives_no_task_to_somebody_who_has_left(t *testing.T) {
 	require.NoError(t, p.DB().Exec("UPDATE users SET active = false WHERE id = ?", p.two.ID).Error)
 	plan := p.plan(models.PurposeCase, "case_1", models.Recipient{ContactID: "contact_p", Name: "by phone"})
 	plan.Recipient.Phone = "+86 21 7777"
-	f := p.policy.FollowUps[campaign.CaseResolved]
-	f.Channels = []campaign.Channel{campaign.ByPhone}
-	p.policy.FollowUps[campaign.CaseResolved] = f
+	p.byPhone()
 	_, _, err := p.AdvanceFollowUp(t.Context(), plan.InvitationID, nil, p.decides(t.Context(), plan.InvitationID, models.FollowUpBegin, plan, p.tick()))
 	require.Equal(t, "survey.user_inactive", requireCode(t, errs.Invalid, err).Key)
 
